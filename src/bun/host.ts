@@ -1,0 +1,67 @@
+// Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
+
+import type { HostClient } from "../core/host.ts";
+import type { NetHost, Transport } from "../net/transport.ts";
+import { BunTransport } from "./transport.ts";
+
+/** The real world. */
+export class BunHost implements NetHost {
+  readonly development: boolean = process.env.NODE_ENV === "test" || process.env.NODE_ENV === "development";
+  readonly transport: Transport = new BunTransport();
+  #client: HostClient | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  now(): number {
+    return performance.now();
+  }
+
+  wallClock(): number {
+    return Date.now();
+  }
+
+  random(): number {
+    return Math.random();
+  }
+
+  attach(client: HostClient): void {
+    this.#client = client;
+    // The loop is empty: no socket, timer or promise of ours is left. With tasks still parked that is a deadlock.
+    process.on("beforeExit", () => client.stalled());
+  }
+
+  defer(): void {
+    // Runs after all sockets that were ready in this loop round, before timers and the next round.
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => this.#client?.turn();
+
+  wakeAt(deadline: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    // setTimeout takes whole milliseconds up to 2^31 - 1; a timer that fires early is armed again by the scheduler.
+    const ms = Math.min(Math.max(Math.ceil(deadline - performance.now()), 1), 0x7fff_ffff);
+    this.#timer = setTimeout(this.#alarm, ms);
+  }
+
+  readonly #alarm = (): void => {
+    this.#timer = null;
+    this.#client?.alarm();
+  };
+
+  // The loop itself waits for whatever may still wake us.
+  hold(): void {}
+  release(): void {}
+
+  report(text: string): void {
+    console.error(`millrace: ${text}`);
+  }
+
+  fatal(error: unknown): void {
+    // Out of every callback of ours and of Bun's, which would swallow it: an uncaught exception ends the process.
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}

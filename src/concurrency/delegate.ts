@@ -1,0 +1,32 @@
+// Base of delegating operations, those that run another one inside: single use is settled here, and foreign yields are passed through.
+
+import { ProtocolError } from "../core/errors.ts";
+import { FRESH, type Operation, STARTED } from "../core/operation.ts";
+import { watch } from "../core/forgotten.ts";
+import type { Wait } from "../core/task.ts";
+
+/** An operation whose steps are those of a generator, made when it is first run. */
+export class Once<T> implements Operation<T> {
+  readonly reason: string;
+  readonly #make: () => Iterator<Wait, T, any>;
+  #state: number = FRESH;
+
+  constructor(reason: string, make: () => Iterator<Wait, T, any>) {
+    this.reason = reason;
+    this.#make = make;
+    watch?.made(this);
+  }
+
+  get fresh(): boolean {
+    return this.#state === FRESH;
+  }
+
+  [Symbol.iterator](): Iterator<Wait, T, any> {
+    if (this.#state !== FRESH)
+      throw new ProtocolError(
+        `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
+      );
+    this.#state = STARTED;
+    return this.#make();
+  }
+}

@@ -1,0 +1,337 @@
+// A scope: the only way to have tasks run side by side, and the reason why none is ever lost. `scope` runs its body in the caller's own
+// task and ends when the body and every task spawned in it have ended (trio's nursery, Smith 2018, "Notes on structured
+// concurrency"). The rules:
+//
+//   a child or the body fails   siblings and body are cancelled; the first error leaves the scope as itself, the others hang on it
+//   cancel() from inside        children end; the body's value if it had finished, else ScopeCancelledError
+//   the deadline passes         as cancel(), but TimeoutError
+//   a cancel from outside       children end, then that same Cancelled goes on outwards
+
+import { DEFER_GRACE_MS } from "../config.ts";
+import type { CancelNode } from "../core/cancel-tree.ts";
+import { type Cancelled, isCancelled } from "../core/cancel-tree.ts";
+import { MillraceError, ProtocolError, ScopeCancelledError, TimeoutError } from "../core/errors.ts";
+import {
+  type Body,
+  finish,
+  iterate,
+  Leaf,
+  type Operation,
+  operationOf,
+  PROBE,
+  probed,
+  suspend,
+} from "../core/operation.ts";
+import { assertMs } from "../core/sleep.ts";
+import { Task, Wait } from "../core/task.ts";
+import { Timer, type TimerOwner } from "../core/timers.ts";
+import { PushedNode, runningTask } from "./cancel.ts";
+import { Once } from "./delegate.ts";
+import { shield } from "./shield.ts";
+
+/** Options of {@link scope}. */
+export interface ScopeOptions {
+  /** `"first"` (default): the first error leaves as itself. `"all"`: an `AggregateError` of all errors, even of one. */
+  errors?: "first" | "all";
+  /** Host milliseconds (see `now()`) at which the scope is cancelled and throws `TimeoutError`. Default: never. */
+  deadline?: number;
+  /** Name for task lists. */
+  name?: string;
+}
+
+/** What the body of a scope gets. */
+export interface Scope {
+  /** Starts `body` as a child task. It takes its first step after the spawning one has suspended. */
+  spawn<T>(body: Body<T>, name?: string): Task<T>;
+  /**
+   * Starts a child and parks until it says that it is ready, by calling the function it gets; gives what the child passed to it.
+   * @throws MillraceError (`ERR_NOT_READY`) when the child ends without having said so; its error when it fails.
+   */
+  start<T>(body: (ready: (value: T) => void) => Operation<unknown>, name?: string): Operation<T>;
+  /** Runs `body` when the scope ends, after all children, last in first out, shielded for `graceMs` against a cancel from outside. */
+  defer(body: () => Operation<unknown>, graceMs?: number): void;
+  /** Cancels body and children. No effect twice. */
+  cancel(reason?: unknown): void;
+  /** Host milliseconds at which the scope is cancelled; `Infinity` for never. May be moved while the scope runs. */
+  deadline: number;
+  /** Aborts when the scope is cancelled: the bridge to `fetch` and its like. */
+  readonly signal: AbortSignal;
+  /** Children that have not ended. */
+  readonly live: number;
+}
+
+/** Runs `body` with a scope of its own; gives the body's value when it and all tasks spawned in the scope have ended. Rules: see the file's head. */
+export function scope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOptions = {}): Operation<T> {
+  return new Once("scope", () => runScope(body, options));
+}
+
+/** The other errors of the scope that `error` came out of, in the order in which they happened. */
+export function suppressedErrors(error: unknown): readonly unknown[] {
+  return (typeof error === "object" && error !== null && suppressed.get(error)) || [];
+}
+
+const suppressed = new WeakMap<object, unknown[]>();
+
+function* runScope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOptions): Generator<Wait, T, unknown> {
+  const node = new ScopeNode(runningTask("open a scope"), options);
+  node.push();
+  let value: T | undefined;
+  try {
+    value = yield* operationOf(() => body(node), "Cannot open a scope");
+  } catch (error) {
+    node.bodyThrew(error);
+  }
+  yield* node.allEnded();
+  yield* node.runDeferred();
+  node.pop();
+  node.throwOutcome();
+  return value as T;
+}
+
+class ScopeNode extends PushedNode implements Scope, TimerOwner {
+  readonly #options: ScopeOptions;
+  readonly #timer: Timer = new Timer(this);
+  #errors: unknown[] = [];
+  #live = 0;
+  #over = false;
+  #timedOut = false;
+  /** The `Cancelled` that interrupted the body, ours or one from outside. */
+  #interruption: Cancelled | null = null;
+  #deferred: { body: () => Operation<unknown>; graceMs: number }[] = [];
+  #join: ScopeJoin | null = null;
+  #abort: AbortController | null = null;
+  #deadline = Number.POSITIVE_INFINITY;
+
+  constructor(holder: Task, options: ScopeOptions) {
+    super(holder);
+    this.#options = options;
+    if (options.deadline !== undefined) this.deadline = options.deadline;
+  }
+
+  // --- for the body ----------------------------------------------------------------------------------------------------------
+
+  get live(): number {
+    return this.#live;
+  }
+
+  spawn<T>(body: Body<T>, name?: string): Task<T> {
+    this.assertOpen("spawn a task into");
+    const generator = iterate(body, "Cannot spawn a task");
+    this.#live++;
+    return this.holder.kernel.spawn(this, generator, name ?? (typeof body === "function" ? body.name : ""));
+  }
+
+  start<T>(body: (ready: (value: T) => void) => Operation<unknown>, name?: string): Operation<T> {
+    return new StartLeaf<T>(this, body, name ?? body.name);
+  }
+
+  defer(body: () => Operation<unknown>, graceMs: number = DEFER_GRACE_MS): void {
+    this.assertOpen("defer in");
+    this.#deferred.push({ body, graceMs });
+  }
+
+  cancel(reason?: unknown): void {
+    if (!this.#over) this.cancelTree(reason);
+  }
+
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  set deadline(at: number) {
+    assertMs(at, `Cannot set the deadline of ${this.#describe()}`);
+    const { timers } = this.holder.kernel;
+    timers.cancel(this.#timer);
+    this.#deadline = at;
+    if (at === Number.POSITIVE_INFINITY || this.#over) return;
+    timers.arm(this.#timer, at);
+    this.holder.kernel.nudge();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.cause !== null) this.#abort.abort(this.cause.reason);
+    }
+    return this.#abort.signal;
+  }
+
+  /** @throws ProtocolError when the scope has ended. */
+  assertOpen(attempt: string): void {
+    if (this.#over) throw new ProtocolError(`Cannot ${attempt} ${this.#describe()}: it has ended`);
+  }
+
+  // --- for the tree ----------------------------------------------------------------------------------------------------------
+
+  override afterCancel(cause: Cancelled): void {
+    this.#abort?.abort(cause.reason);
+  }
+
+  expired(): void {
+    if (this.cancelTree(`the deadline of ${this.#describe()} passed`)) this.#timedOut = true;
+  }
+
+  override childExited(child: CancelNode): void {
+    this.#live--;
+    if (child instanceof Task && child.ending === "failed") this.#failed(child.outcome);
+    if (this.#live === 0) this.#join?.allEnded();
+  }
+
+  // --- for runScope ----------------------------------------------------------------------------------------------------------
+
+  bodyThrew(error: unknown): void {
+    if (isCancelled(error)) {
+      this.#interruption = error;
+      this.cancelTree(error.reason);
+    } else this.#failed(error);
+  }
+
+  /** Parks until no child is left. */
+  allEnded(): ScopeJoin {
+    this.#join = new ScopeJoin(this, this.holder);
+    return this.#join;
+  }
+
+  *runDeferred(): Generator<Wait, void, unknown> {
+    for (let entry = this.#deferred.pop(); entry !== undefined; entry = this.#deferred.pop()) {
+      try {
+        yield* shield(entry.body, entry.graceMs);
+      } catch (error) {
+        if (!isCancelled(error)) this.#failed(error);
+        else this.#interruption ??= error;
+      }
+      // A deferred body may have spawned.
+      if (this.#live > 0) yield* this.allEnded();
+    }
+  }
+
+  override pop(): void {
+    this.#over = true;
+    this.holder.kernel.timers.cancel(this.#timer);
+    super.pop();
+  }
+
+  throwOutcome(): void {
+    if (this.#errors.length > 0) throw this.#combined();
+    const interruption = this.#interruption;
+    if (interruption === null) return;
+    if (interruption.scope !== this) throw interruption;
+    if (this.#timedOut) throw new TimeoutError(`Cannot complete ${this.#describe()}: its deadline passed`);
+    const { reason } = interruption;
+    const cause = reason === undefined ? {} : { cause: reason };
+    throw new ScopeCancelledError(
+      `Cannot give the value of ${this.#describe()}: it was cancelled before its body finished`,
+      cause,
+    );
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#errors.includes(error)) this.#errors.push(error);
+    this.cancelTree(error);
+  }
+
+  #combined(): unknown {
+    const [first, ...others] = this.#errors;
+    if (this.#options.errors === "all")
+      return new AggregateError(this.#errors, `${this.#errors.length} failed in ${this.#describe()}`);
+    if (others.length > 0 && typeof first === "object" && first !== null) {
+      suppressed.set(first, [...suppressedErrors(first), ...others]);
+    }
+    return first;
+  }
+
+  #describe(): string {
+    return this.#options.name === undefined ? "the scope" : `the scope ${this.#options.name}`;
+  }
+}
+
+/** The join at a scope's exit. Nothing ends it but the end of the children, who are cancelled with the scope. */
+class ScopeJoin extends Wait {
+  readonly #scope: Scope;
+  readonly #task: Task;
+
+  constructor(scope: Scope, task: Task) {
+    super();
+    this.#scope = scope;
+    this.#task = task;
+  }
+
+  get reason(): string {
+    return `${this.#scope.live} tasks of its scope`;
+  }
+  [Symbol.iterator](): this {
+    return this;
+  }
+  next(token?: unknown): IteratorResult<Wait, void> {
+    if (token === PROBE) return probed(this);
+    return this.#scope.live === 0 ? finish(undefined) : suspend(this);
+  }
+  park(): void {}
+  unpark(): boolean {
+    return false;
+  }
+  allEnded(): void {
+    this.#task.kernel.wake(this.#task, this);
+  }
+}
+
+/** Waits until a child has called its `ready`, or has ended without. */
+class StartLeaf<T> extends Leaf<T> {
+  readonly reason = "a task to be ready";
+  readonly #scope: ScopeNode;
+  readonly #body: (ready: (value: T) => void) => Operation<unknown>;
+  readonly #name: string;
+  #waiter: Task | null = null;
+  #answer: { value: T } | null = null;
+  #child: Task | null = null;
+
+  constructor(scope: ScopeNode, body: (ready: (value: T) => void) => Operation<unknown>, name: string) {
+    super();
+    this.#scope = scope;
+    this.#body = body;
+    this.#name = name;
+  }
+
+  protected start(): IteratorResult<Wait, T> {
+    // Here and not in `park`, where a throw is fatal.
+    this.#scope.assertOpen("start a task in");
+    return suspend(this);
+  }
+
+  protected resume(): IteratorReturnResult<T> {
+    if (this.#answer !== null) return finish(this.#answer.value);
+    if (this.#child?.ending === "failed") throw this.#child.outcome;
+    throw new MillraceError(
+      "ERR_NOT_READY",
+      `Cannot start ${this.#name || "the task"}: it ended before it said that it was ready`,
+    );
+  }
+
+  park(task: Task): void {
+    this.#waiter = task;
+    this.#child ??= this.#scope.spawn(() => this.#run(), this.#name);
+  }
+
+  unpark(): boolean {
+    this.#waiter = null;
+    return true;
+  }
+
+  *#run(): Generator<Wait, void, unknown> {
+    try {
+      yield* this.#body((value) => {
+        this.#answer ??= { value };
+        this.#wake();
+      });
+    } finally {
+      this.#wake();
+    }
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    if (waiter === null) return;
+    this.#waiter = null;
+    waiter.kernel.wake(waiter, this);
+  }
+}

@@ -1,0 +1,83 @@
+// Shielding: letting clean-up finish inside a scope that is already cancelled.
+
+import { type Cancelled, spread } from "../core/cancel-tree.ts";
+import { type Body, type Operation, operationOf } from "../core/operation.ts";
+import { assertMs } from "../core/sleep.ts";
+import type { Task, Wait } from "../core/task.ts";
+import { Timer, type TimerOwner } from "../core/timers.ts";
+import { PushedNode, runningTask } from "./cancel.ts";
+import { Once } from "./delegate.ts";
+
+/**
+ * Runs `operation` as if the surrounding scope were not cancelled, for at most `graceMs` milliseconds from the moment on which the scope
+ * is, or becomes, cancelled. When the grace runs out the surrounding `Cancelled` goes on inside. The place for a `yield*` in `finally`.
+ */
+export function shield<T>(operation: Body<T>, graceMs: number): Operation<T> {
+  assertMs(graceMs, "Cannot shield");
+  return new Once("shield", () => runShield(operation, graceMs));
+}
+
+/** @internal As {@link shield}; `onCancel` is called once, when the surrounding scope is, or becomes, cancelled: servers begin to drain then. */
+export function shieldAndTell<T>(operation: Body<T>, graceMs: number, onCancel: () => void): Operation<T> {
+  return new Once("shield", () => runShield(operation, graceMs, onCancel));
+}
+
+function* runShield<T>(operation: Body<T>, graceMs: number, onCancel?: () => void): Generator<Wait, T, unknown> {
+  const node = new ShieldNode(runningTask("shield"), graceMs, onCancel);
+  node.push();
+  try {
+    return yield* operationOf(operation, "Cannot shield");
+  } finally {
+    node.pop();
+  }
+}
+
+/** Keeps a cause from above outside until the grace has run out. */
+class ShieldNode extends PushedNode implements TimerOwner {
+  readonly #graceMs: number;
+  readonly #timer: Timer = new Timer(this);
+  #outside: Cancelled | null = null;
+  #graceOver = false;
+
+  readonly #onCancel: (() => void) | undefined;
+
+  constructor(holder: Task, graceMs: number, onCancel: (() => void) | undefined) {
+    super(holder);
+    this.#graceMs = graceMs;
+    this.#onCancel = onCancel;
+  }
+
+  override push(): void {
+    super.push();
+    const { cause } = this;
+    this.cause = null;
+    if (cause !== null) this.admit(cause);
+  }
+
+  /** The surrounding scope is cancelled: starts the grace. After it, lets the cause in. */
+  override admit(cause: Cancelled): boolean {
+    if (this.#outside !== null) return this.#graceOver && super.admit(cause);
+    this.#outside = cause;
+    const { kernel } = this.holder;
+    if (this.#graceMs !== Number.POSITIVE_INFINITY) {
+      kernel.timers.arm(this.#timer, kernel.host.now() + this.#graceMs);
+      // The cancel may come from outside of every callback, and a shielded task is not put on the ring by it.
+      kernel.nudge();
+    }
+    this.#onCancel?.();
+    return false;
+  }
+
+  expired(): void {
+    this.#graceOver = true;
+    this.holder.kernel.gracesExpired++;
+    // The same cause may have been thrown outside already; in here it is news.
+    this.holder.delivered = null;
+    spread(this, this.#outside as Cancelled);
+  }
+
+  override pop(): void {
+    this.holder.kernel.timers.cancel(this.#timer);
+    super.pop();
+  }
+}

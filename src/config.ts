@@ -1,0 +1,100 @@
+// Every limit and default of millrace in one place: the unit is the last word of the name, the reason stands beside the number.
+// Nothing here is read from the environment; what a user may change is an option of the function that uses it.
+
+// --- scheduler ---------------------------------------------------------------------------------------------------------------
+
+/** Steps in one pass. A pass runs inside a socket callback: after this many the rest waits until other sockets were served. */
+export const PASS_STEPS_MAX: number = 256;
+
+/** Leaves that may finish without parking in one step. A handler fed by an always-ready peer then goes to the end of the ring. */
+export const STEP_BUDGET: number = 128;
+
+/** First size of the ready ring, in tasks. It doubles when full. */
+export const RING_TASKS_INITIAL: number = 256;
+
+/** Time in ms that a deferred clean-up gets when `scope.defer` names none: long enough for a flush, short enough for a deploy. */
+export const DEFER_GRACE_MS: number = 5_000;
+
+/** Lines of a printed task tree. A deadlock of a million tasks must not print a million lines. */
+export const TREE_LINES_MAX: number = 200;
+
+/** Stack frames kept for reports of forgotten operations and for `where(task)`. */
+export const REPORT_FRAMES_MAX: number = 32;
+
+/** Diagnostics of one kind that are printed; later ones are only counted, so that a faulty loop cannot flood the log. */
+export const REPORTS_MAX: number = 20;
+
+// --- conn --------------------------------------------------------------------------------------------------------------------
+
+/** Bytes in the outbox from which the next write parks first. As the kernel's own send buffer takes megabytes, this is enough. */
+export const OUTBOX_HIGH_WATER_BYTES: number = 64 * 1024;
+
+/** Bytes gathered for one kernel write: below it small writes of a pass are joined, from it on they leave at once. */
+export const GATHER_BYTES: number = 16 * 1024;
+
+/** Gather buffers kept for reuse. One conn at a time needs one in a request and answer server; a broadcast needs some more. */
+export const GATHER_BUFFERS_POOLED_MAX: number = 64;
+
+/** Received bytes that wait for a reader before the socket is paused. Bun reads up to 512 KiB at once, so one chunk may pass it. */
+export const RECEIVE_HIGH_WATER_BYTES: number = 64 * 1024;
+
+/** Bytes that `readLine`, `readUntil` accept before their delimiter when `max` is not given. */
+export const READ_UNTIL_BYTES_MAX: number = 64 * 1024;
+
+/** After our FIN, ms in which the peer may still send before the socket is closed. */
+export const LINGER_MS: number = 5_000;
+
+/** Bytes of input thrown away after `close()` before the linger is cut short: a peer that never stops sending gets a reset. */
+export const LINGER_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** Ms that accepted bytes may make no progress towards the peer before a closing conn gives up on them. */
+export const WRITE_STALL_MS: number = 30_000;
+
+// --- listener and serve ------------------------------------------------------------------------------------------------------
+
+/** Connections a server holds at once; one more is refused at once. Below the usual limit of open files, as Bun spins at it. */
+export const CONNECTIONS_MAX: number = 10_000;
+
+/** Accepted connections that wait for `accept()`; one more is refused at once. */
+export const ACCEPT_QUEUE_MAX: number = 511;
+
+/** Ms that handlers get to finish when their server is cancelled, before they are cancelled too. */
+export const DRAIN_GRACE_MS: number = 10_000;
+
+/** Ms from the first signal after which `main` ends the process, whatever is still running: above the grace and a linger. */
+export const EXIT_GRACE_MS: number = 20_000;
+
+// --- http --------------------------------------------------------------------------------------------------------------------
+
+/** Bytes of request line and header fields together. */
+export const HEAD_BYTES_MAX: number = 16 * 1024;
+
+/** Header fields of a request. */
+export const FIELDS_MAX: number = 100;
+
+/** Bytes of the request target. RFC 9112 section 3 recommends at least 8,000. */
+export const TARGET_BYTES_MAX: number = 8 * 1024;
+
+/** Bytes of the trailer section of a chunked body. */
+export const TRAILER_BYTES_MAX: number = 16 * 1024;
+
+/** Bytes of chunk extensions in one message: they carry nothing, so a flood of them is an attack. */
+export const CHUNK_EXTENSION_BYTES_MAX: number = 16 * 1024;
+
+/** Bytes of a request body unless the route says otherwise. */
+export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/** Bytes of an unread request body that are read and thrown away to keep a connection; a longer one closes it. */
+export const DRAIN_BODY_BYTES_MAX: number = 256 * 1024;
+
+/** Ms from the first byte of a head to its last. */
+export const HEAD_MS: number = 30_000;
+
+/** Ms that a body being read may stand still. */
+export const BODY_STALL_MS: number = 30_000;
+
+/** Ms that a connection may stay idle between two requests. */
+export const KEEP_ALIVE_MS: number = 75_000;
+
+/** Ms that a handler gets after the client's FIN before the client counts as gone: a half-closed client still wants its answer. */
+export const HALF_CLOSE_GRACE_MS: number = 2_000;

@@ -1,0 +1,114 @@
+// The cancel tree. Each task is a node; `scope`, `timeout` and `shield` push a further node inside the task that runs them and pop it on
+// the way out. A task always works under its innermost node, and that node's `cause` answers the one question every leaf asks on
+// its start: "may I go on?"
+//
+// Invariants: a node with a cause has only descendants with a cause, except below a shield. A cause is set once and never taken back
+// (cancellation is level-triggered, as in trio). A node is linked to its parent from push to pop, a task's own node from spawn to exit.
+
+/** Thrown by every leaf of a cancelled scope. Not an `Error`: a `catch` for errors tells it apart with {@link isCancelled} and rethrows it. */
+export class Cancelled {
+  /** The node that was cancelled; only this one catches the throw. */
+  readonly scope: CancelNode;
+  /** What the caller of `cancel` gave. */
+  readonly reason: unknown;
+
+  constructor(scope: CancelNode, reason: unknown) {
+    this.scope = scope;
+    this.reason = reason;
+  }
+
+  toString(): string {
+    return "Cancelled: the scope that this operation ran in was cancelled; rethrow it";
+  }
+}
+
+/** Tells whether a caught value is a cancellation on its way out. Rethrow it after cleaning up. */
+export function isCancelled(value: unknown): value is Cancelled {
+  return value instanceof Cancelled;
+}
+
+/** The task in which a node lives, as far as the cancel tree knows it. */
+export interface NodeHolder {
+  /** The holder's innermost node. */
+  node: CancelNode;
+  /** Ends the present wait, if it can be abandoned, by throwing `cause` from it. Otherwise the next leaf throws. */
+  interrupt(cause: Cancelled): void;
+}
+
+/** A node of the cancel tree: a task, or a scope, deadline or shield inside one. */
+export abstract class CancelNode {
+  /** Why work under this node must stop; `null` while it may go on. */
+  cause: Cancelled | null = null;
+  parent: CancelNode | null = null;
+  /** Children as an intrusive list, oldest first, so that spawn and exit are O(1) with a million siblings. */
+  firstChild: CancelNode | null = null;
+  lastChild: CancelNode | null = null;
+  nextSibling: CancelNode | null = null;
+  previousSibling: CancelNode | null = null;
+
+  /** The task this node belongs to (a task: itself). */
+  abstract readonly holder: NodeHolder;
+
+  /** A cancel comes down from the parent. Gives true when it takes hold here and goes on to the children. */
+  admit(cause: Cancelled): boolean {
+    if (this.cause !== null) return false;
+    this.cause = cause;
+    return true;
+  }
+
+  /** The cancel has reached every node it could: the moment to tell foreign code about it. */
+  afterCancel(_cause: Cancelled): void {}
+
+  /** A task whose parent this node is has ended; overridden by scopes. */
+  childExited(_child: CancelNode): void {}
+
+  /** Cancels everything under this node. Gives false when it was cancelled already. */
+  cancelTree(reason: unknown): boolean {
+    if (this.cause !== null) return false;
+    spread(this, new Cancelled(this, reason));
+    return true;
+  }
+}
+
+/** Links `child` as the youngest below `parent`; the child inherits the parent's cause. */
+export function attach(child: CancelNode, parent: CancelNode): void {
+  child.parent = parent;
+  child.cause = parent.cause;
+  const last = parent.lastChild;
+  child.previousSibling = last;
+  if (last === null) parent.firstChild = child;
+  else last.nextSibling = child;
+  parent.lastChild = child;
+}
+
+/** Unlinks `child` from its parent. */
+export function detach(child: CancelNode): void {
+  const parent = child.parent;
+  if (parent === null) return;
+  const { previousSibling, nextSibling } = child;
+  if (previousSibling === null) parent.firstChild = nextSibling;
+  else previousSibling.nextSibling = nextSibling;
+  if (nextSibling === null) parent.lastChild = previousSibling;
+  else nextSibling.previousSibling = previousSibling;
+  child.parent = child.previousSibling = child.nextSibling = null;
+}
+
+/**
+ * Carries `cause` from `top` down to every node that admits it, parents before children, and interrupts each task whose innermost
+ * node is reached. Iterative: scopes may be nested five thousand deep.
+ */
+export function spread(top: CancelNode, cause: Cancelled): void {
+  const reached: CancelNode[] = [];
+  if (top.admit(cause)) reached.push(top);
+  for (let i = 0; i < reached.length; i++) {
+    const node = reached[i] as CancelNode;
+    for (let child = node.firstChild; child !== null; child = child.nextSibling) {
+      if (child.admit(cause)) reached.push(child);
+    }
+  }
+  // Interrupting comes last: it only puts tasks on the ring, but the tree must be consistent before anyone looks at it.
+  for (const node of reached) {
+    if (node.holder.node === node) node.holder.interrupt(cause);
+  }
+  for (const node of reached) node.afterCancel(cause);
+}

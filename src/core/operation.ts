@@ -1,0 +1,186 @@
+// The operation protocol: how a generator task and the scheduler talk.
+//
+// `yield* operation` drives a leaf's iterator. Its first `next()` tries to finish at once; if it cannot, it yields itself as a `Wait` and
+// the scheduler parks the task in it. Later resumes carry a token: `undefined` starts (or starts over), the task itself says "your wait
+// fired", PROBE asks only for the stack, anything else is thrown. Leaves throw from inside `next()`, never by `generator.throw`, so
+// that the error's stack shows the handler's own line; and nobody is ever cancelled by `generator.return()`, because a
+// `finally` that suspends under `yield*` would make the outer generator carry on past the cancelled call (ECMAScript 27.5.3.7).
+
+import type { Cancelled } from "./cancel-tree.ts";
+import { ProtocolError } from "./errors.ts";
+import { watch } from "./forgotten.ts";
+import { describeTask, running, type Task, Wait } from "./task.ts";
+
+/** Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too. */
+export interface Operation<out T> {
+  [Symbol.iterator](): Iterator<Wait, T, any>;
+}
+
+/** The return type to write on a generator function whose steps are operations: `function* echo(conn: Conn): Steps<void>`. */
+export type Steps<T> = Generator<Wait, T, unknown>;
+
+/** A token that records the stack of the leaf that gets it and changes nothing: how `where` finds the line a task waits at. */
+export const PROBE: { stack: string } = { stack: "" };
+
+/**
+ * Result objects are shared by all leaves: `yield*` and the scheduler read them at once and never keep them. So a leaf that finishes
+ * allocates nothing, and an idle connection does not keep its last chunk alive in a result of its own.
+ */
+const doneResult: IteratorReturnResult<any> = { done: true, value: undefined };
+const parkResult: IteratorYieldResult<Wait> = { done: false, value: undefined as never };
+
+/** Ends an operation with `value`: what a leaf's `next()` returns. */
+export function finish<T>(value: T): IteratorReturnResult<T> {
+  doneResult.value = value;
+  return doneResult;
+}
+
+/** Suspends the task in `wait`: what a leaf's `next()` returns. */
+export function suspend(wait: Wait): IteratorYieldResult<Wait> {
+  parkResult.value = wait;
+  return parkResult;
+}
+
+/** States of a leaf: made or handed out and not yet run; run; and, for a preallocated one, over and ready to be handed out again. */
+export const FRESH = 0;
+export const STARTED = 1;
+export const IDLE = 2;
+
+/**
+ * Base of all leaf operations. A subclass gives `start`, `resume`, `park`, `unpark` and a reason; single use, tokens and the
+ * prologue (cancelled? budget spent?) are settled here.
+ */
+export abstract class Leaf<out T> extends Wait implements Operation<T> {
+  protected state: number = FRESH;
+
+  constructor() {
+    super();
+    watch?.made(this);
+  }
+
+  /** Tries to finish at once: `finish(value)`, or `suspend(this)`. May throw. Must have no other effect before `park`. */
+  protected abstract start(task: Task): IteratorResult<Wait, T>;
+  /** The wait fired: `finish(value)` or throw. A leaf that must wait again returns `suspend(this)`. */
+  protected abstract resume(task: Task): IteratorResult<Wait, T>;
+
+  /** True until somebody runs the operation. */
+  get fresh(): boolean {
+    return this.state === FRESH;
+  }
+
+  [Symbol.iterator](): Iterator<Wait, T, any> {
+    if (this.state !== FRESH)
+      throw new ProtocolError(
+        `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
+      );
+    this.state = STARTED;
+    return this;
+  }
+
+  next(token?: unknown): IteratorResult<Wait, T> {
+    const task = running;
+    if (token === undefined) return begin(task, this) ?? this.start(task as Task);
+    if (token === task) return this.resume(task as Task);
+    if (token === PROBE) return probed(this);
+    throw token;
+  }
+
+  /** The scheduler's way to fail a task that yielded a foreign value; see scheduler.ts. */
+  throw(error: unknown): never {
+    throw error;
+  }
+}
+
+/**
+ * The prologue of every leaf: throws `Cancelled` when the task's innermost node is cancelled, and charges the step's budget. Gives a
+ * suspension to return when the leaf has to go round the ring first, `null` when it may go on.
+ */
+export function begin(task: Task | null, leaf: { readonly reason: string }): IteratorYieldResult<Wait> | null {
+  if (task === null)
+    throw new ProtocolError(
+      `Cannot run the operation "${leaf.reason}": no task is running; start one with run() or main()`,
+    );
+  if (task.node.cause !== null) return deliver(task, task.node.cause);
+  if (--task.budget < 0) return suspend(ONCE_ROUND);
+  return null;
+}
+
+/** Records the stack for `where` and leaves everything as it is. */
+export function probed(wait: Wait): IteratorYieldResult<Wait> {
+  PROBE.stack = new Error().stack ?? "";
+  return suspend(wait);
+}
+
+/**
+ * Cancellation is level-triggered: each leaf throws. From the second time on it goes through the ring first, so that a loop that catches
+ * everything cannot freeze the process, and it is counted, because the first one was swallowed or lost. First throws are charged to the
+ * budget, as a loop may well make a scope of its own in each round, cancel it and catch the outcome.
+ */
+function deliver(task: Task, cause: Cancelled): IteratorYieldResult<Wait> {
+  if (task.delivered === cause) {
+    task.kernel.swallowed(task);
+    return suspend(ONCE_ROUND_THEN_THROW);
+  }
+  task.delivered = cause;
+  task.kernel.delivering(task);
+  if (--task.budget < 0) return suspend(ONCE_ROUND_THEN_THROW);
+  throw cause;
+}
+
+/** Parks nowhere: the task goes to the end of the ring. */
+class OnceRound extends Wait {
+  readonly reason = "its next turn";
+  readonly #token: (task: Task) => unknown;
+
+  constructor(token: (task: Task) => unknown) {
+    super();
+    this.#token = token;
+  }
+  park(task: Task): void {
+    task.kernel.requeue(task, this.#token(task));
+  }
+  unpark(): boolean {
+    return false;
+  }
+}
+
+const ONCE_ROUND = new OnceRound(() => undefined);
+const ONCE_ROUND_THEN_THROW = new OnceRound((task) => task.delivered);
+
+/** An operation, or a function that makes one: what `run`, `spawn` and `scope` take. */
+export type Body<T> = Operation<T> | (() => Operation<T>);
+
+/** The operation that a body is or makes. @throws ProtocolError when it is none: `attempt` says what was tried. */
+export function operationOf<T>(body: Body<T>, attempt: string): Operation<T> {
+  const operation: Operation<T> = typeof body === "function" ? body() : body;
+  if (typeof operation !== "object" || typeof operation?.[Symbol.iterator] !== "function" || Array.isArray(operation)) {
+    throw new ProtocolError(
+      `${attempt}: expected an operation, such as a generator, and found ${describeValue(operation)}`,
+    );
+  }
+  return operation;
+}
+
+/** Starts the iterator of a body, for those who drive it by hand. @throws ProtocolError as {@link operationOf}. */
+export function iterate<T>(body: Body<T>, attempt: string): Iterator<Wait, T, any> {
+  return operationOf(body, attempt)[Symbol.iterator]();
+}
+
+/** A task yielded something that is none of our waits. */
+export function foreignYield(task: Task, value: unknown): ProtocolError {
+  const hint =
+    typeof value === "object" && value !== null && Symbol.iterator in value ? "; write yield* to run an operation" : "";
+  return new ProtocolError(
+    `Cannot park ${describeTask(task)}: it yielded a foreign value, ${describeValue(value)}${hint}`,
+  );
+}
+
+/** A short description of any value for a message. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "function") return `a function ${value.name || "without a name"}`;
+  if (typeof value !== "object") return `${typeof value} ${String(value)}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return `an object of ${value.constructor?.name ?? "no class"}`;
+}

@@ -1,0 +1,361 @@
+// The scheduler: the one place where tasks are resumed. Host callbacks wake tasks, that is, put them on the ready ring; the ring is drained
+// in passes at the end of the callback that woke them, or in a turn that the host was asked for. Locks, scopes, timeouts and
+// connections are all built outside, on `park`, `unpark` and `wake`.
+//
+// Invariants. A task stands on the ring at most once, exactly when it is QUEUED. A callback never resumes a generator: close callbacks
+// fire inside our own calls, and a running generator cannot be resumed. What a resume carries is fixed when the task is woken,
+// so a late cancel never overwrites a delivered value. A pass is bounded, so that tasks cannot starve sockets.
+
+import { PASS_STEPS_MAX, REPORTS_MAX, RING_TASKS_INITIAL, STEP_BUDGET } from "../config.ts";
+import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
+import { deadlock } from "./deadlock.ts";
+import { watch, watchForgotten } from "./forgotten.ts";
+import type { Host, HostClient } from "./host.ts";
+import type { Instrument } from "./instrument.ts";
+import { JoinLeaf, wakeJoiners } from "./join.ts";
+import { foreignYield } from "./operation.ts";
+import { RingBuffer } from "./ring-buffer.ts";
+import {
+  ENDED,
+  type Ending,
+  type Kernel,
+  PARKED,
+  QUEUED,
+  RUNNING,
+  running,
+  setRunning,
+  settle,
+  Task,
+  Wait,
+} from "./task.ts";
+import { Timers } from "./timers.ts";
+
+/** Something with output gathered in this round; see `Scheduler.flushSoon`. */
+export interface Flushable {
+  roundEnded(): void;
+}
+
+/** Drives the tasks of one world. `createScheduler` users: `run` (through the entry points), the simulation and tests. */
+export class Scheduler implements Kernel, HostClient {
+  readonly host: Host;
+  readonly timers: Timers;
+  /** Tasks that were started by `run` and have not ended. */
+  readonly roots: Set<Task> = new Set();
+  /** Watches every step; `null` costs one comparison. */
+  instrument: Instrument | null = null;
+  /** Steps made so far: exact counts for tests. */
+  steps = 0;
+  /** Passes made so far: whoever caches something for a pass compares it. */
+  passes = 0;
+  /** Times a cancel had to be thrown again because the first throw was swallowed. */
+  swallowedCancels = 0;
+  gracesExpired = 0;
+  /** Connections that are closing after their task has ended; `run` waits for them. */
+  readonly lingering: Set<object> = new Set();
+
+  #lingerWaiters: (() => void)[] = [];
+  readonly #ring = new RingBuffer<Task>(RING_TASKS_INITIAL);
+  #flushes: Flushable[] = [];
+  /** Host callbacks on the stack, the present pass included. */
+  #depth = 0;
+  #deferred = false;
+  #endsRound = false;
+  #alarmAt = Number.POSITIVE_INFINITY;
+  #lastId = 0;
+  #reports = 0;
+
+  constructor(host: Host) {
+    this.host = host;
+    this.timers = new Timers(host.now());
+    host.attach(this);
+    if (host.development) watchForgotten();
+  }
+
+  // --- making and waking tasks -----------------------------------------------------------------------------------------------
+
+  /** Makes a task below `parent` (`null`: a root) and puts it on the ring for its first step. */
+  spawn<T>(parent: CancelNode | null, generator: Iterator<Wait, T, any>, name: string): Task<T> {
+    const task = new Task<T>(this, ++this.#lastId, name, generator);
+    if (parent === null) this.roots.add(task as Task);
+    else attach(task as Task, parent);
+    this.#queue(task as Task);
+    if (this.instrument !== null) this.#tellSpawned(task as Task);
+    return task;
+  }
+
+  /** This runs inside the step of the task that spawns, which must not be blamed for what a hook throws. */
+  #tellSpawned(task: Task): void {
+    try {
+      this.instrument?.taskSpawned?.(task);
+    } catch (error) {
+      this.host.fatal(error);
+    }
+  }
+
+  wake(task: Task<any>, by: Wait): void {
+    if (task.state === PARKED && task.wait === by) this.requeue(task, task);
+  }
+
+  requeue(task: Task<any>, token: unknown): void {
+    task.token = token;
+    task.wait = null;
+    task.state = QUEUED;
+    this.#queue(task);
+  }
+
+  join<T>(task: Task<T>): Iterator<Wait, T, any> {
+    return new JoinLeaf<T>(task)[Symbol.iterator]();
+  }
+
+  #queue(task: Task): void {
+    this.#ring.push(task);
+    if (this.#depth === 0) this.#askForTurn();
+  }
+
+  /** Milliseconds on the host's clock. */
+  now(): number {
+    return this.host.now();
+  }
+
+  // --- host callbacks --------------------------------------------------------------------------------------------------------
+
+  enter(): void {
+    this.#depth++;
+  }
+
+  leave(): void {
+    if (this.#depth === 1) this.#pass();
+    this.#depth--;
+  }
+
+  /** The host callback ends, but this is no moment to run tasks: a turn will. */
+  leaveLater(): void {
+    this.#depth--;
+    if (this.#depth === 0 && this.#ring.size > 0) this.#askForTurn();
+  }
+
+  turn(): void {
+    this.#deferred = false;
+    this.#round();
+  }
+
+  alarm(): void {
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+    this.#depth++;
+    try {
+      this.timers.expire(this.host.now());
+    } catch (error) {
+      this.host.fatal(error);
+    }
+    this.#depth--;
+    this.#round();
+  }
+
+  /** A pass and the flush of all that was written: the end of a loop round. */
+  #round(): void {
+    this.#depth++;
+    this.#endsRound = true;
+    this.#pass();
+    this.#endsRound = false;
+    this.#flush();
+    this.#depth--;
+    if (this.#ring.size > 0) this.#askForTurn();
+  }
+
+  nudge(): void {
+    if (this.#depth === 0) this.#askForTurn();
+  }
+
+  stalled(): void {
+    for (const root of this.roots) {
+      const error = deadlock(root);
+      // A root that was cancelled for this before and is stuck again cannot be unwound: it is given up.
+      if (!root.cancelTree(error)) this.#exit(root, "failed", error);
+    }
+  }
+
+  /**
+   * Asks for `flushable.roundEnded()` once this loop round's callbacks are through: what several callbacks write to one conn then leaves in
+   * one kernel write. The caller asks once until it is flushed.
+   */
+  flushSoon(flushable: Flushable): void {
+    this.#flushes.push(flushable);
+    if (!this.#endsRound) this.#askForTurn();
+  }
+
+  /** A conn begins to close on its own. */
+  beginLinger(conn: object): void {
+    this.lingering.add(conn);
+  }
+
+  /** The conn is closed for good. */
+  endLinger(conn: object): void {
+    if (!this.lingering.delete(conn) || this.lingering.size > 0) return;
+    const waiters = this.#lingerWaiters;
+    this.#lingerWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Calls `wake` once when no conn is closing any more. */
+  whenNoneLinger(wake: () => void): void {
+    this.#lingerWaiters.push(wake);
+  }
+
+  #flush(): void {
+    // A flush may close a conn, which wakes tasks, which may write: what comes meanwhile waits for the next turn.
+    const flushes = this.#flushes;
+    if (flushes.length === 0) return;
+    this.#flushes = [];
+    try {
+      for (const flushable of flushes) flushable.roundEnded();
+    } catch (error) {
+      this.host.fatal(error);
+    }
+  }
+
+  #askForTurn(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.host.defer();
+  }
+
+  // --- passes and steps ------------------------------------------------------------------------------------------------------
+
+  #pass(): void {
+    this.passes++;
+    const ring = this.#ring;
+    const outer = running;
+    try {
+      for (let steps = PASS_STEPS_MAX; steps > 0; steps--) {
+        const task = ring.shift();
+        if (task === undefined) break;
+        this.#step(task);
+      }
+    } catch (error) {
+      // What tasks throw ends in their own outcome. This came from a park, a hook or a join: nobody but us can be blamed.
+      setRunning(outer);
+      this.host.fatal(error);
+    }
+    if (ring.size > 0) this.#askForTurn();
+    if (this.timers.earliest < this.#alarmAt) {
+      this.#alarmAt = this.timers.earliest;
+      this.host.wakeAt(this.#alarmAt);
+    }
+  }
+
+  #step(task: Task): void {
+    const outer = running;
+    const token = task.token;
+    this.steps++;
+    task.state = RUNNING;
+    task.budget = STEP_BUDGET;
+    setRunning(task);
+    if (this.instrument !== null || watch !== null) this.#watchedStep(task, token);
+    else this.#resume(task, token);
+    setRunning(outer);
+  }
+
+  #resume(task: Task, token: unknown): void {
+    let result: IteratorResult<Wait, unknown>;
+    try {
+      result = task.generator.next(token);
+    } catch (error) {
+      this.#exit(task, isCancelled(error) ? "cancelled" : "failed", error);
+      return;
+    }
+    if (result.done === true) this.#exit(task, "returned", result.value);
+    else this.#park(task, result.value);
+  }
+
+  #park(task: Task, wait: unknown): void {
+    if (wait instanceof Wait) {
+      task.state = PARKED;
+      task.wait = wait;
+      wait.park(task);
+      return;
+    }
+    this.#failForeign(task, wait);
+  }
+
+  /**
+   * The one use of `generator.throw`: the task yielded what is none of our waits, and the error must stand at its own yield. It is thrown at
+   * the task's next turn, so that a loop which catches it and yields again cannot freeze the process.
+   */
+  #failForeign(task: Task, value: unknown): void {
+    const { generator } = task;
+    task.generator = {
+      next: () => {
+        task.generator = generator;
+        const error = foreignYield(task, value);
+        if (generator.throw === undefined) throw error;
+        return generator.throw(error);
+      },
+    };
+    this.requeue(task, undefined);
+  }
+
+  /** A step under observation: instruments and the search for forgotten operations. */
+  #watchedStep(task: Task, token: unknown): void {
+    const { instrument } = this;
+    const outer = watch?.save();
+    instrument?.beforeStep?.(task);
+    this.#resume(task, token);
+    instrument?.afterStep?.(task);
+    if (watch === null) return;
+    const forgotten = watch.endStep();
+    watch.restore(outer ?? []);
+    if (this.host.development && task.ending !== "failed")
+      for (const text of forgotten) this.report(text);
+  }
+
+  #exit(task: Task, ending: Ending, outcome: unknown): void {
+    task.state = ENDED;
+    task.ending = ending;
+    task.outcome = outcome;
+    task.token = undefined;
+    task.generator = OVER;
+    const parent = task.parent;
+    if (task.joiners !== null) wakeJoiners(this, task);
+    if (parent === null) this.#rootExited(task);
+    else {
+      detach(task);
+      parent.childExited(task);
+    }
+    settle(task);
+    this.instrument?.taskExited?.(task);
+  }
+
+  #rootExited(root: Task): void {
+    this.roots.delete(root);
+    // A root that fails with nobody looking must not vanish: the rejected promise makes the engine report it.
+    if (root.ending === "failed") void root.promise;
+    if (this.roots.size === 0 && this.#alarmAt !== Number.POSITIVE_INFINITY) {
+      this.#alarmAt = Number.POSITIVE_INFINITY;
+      this.host.wakeAt(this.#alarmAt);
+    }
+  }
+
+  // --- reports ---------------------------------------------------------------------------------------------------------------
+
+  delivering(task: Task<any>): void {
+    if (this.host.development) task.deliveredAt = new Error();
+  }
+
+  swallowed(task: Task<any>): void {
+    this.swallowedCancels++;
+    this.report(
+      `A Cancelled was thrown into task ${task.id} (${task.name}) again: it was caught and not rethrown, or a finally block ran an operation without shield()\n` +
+        `first thrown ${task.deliveredAt?.stack ?? "at its wait"}\nnow thrown ${new Error().stack ?? ""}`,
+    );
+  }
+
+  report(text: string): void {
+    if (this.#reports++ < REPORTS_MAX) this.host.report(text);
+  }
+}
+
+const OVER: Iterator<Wait, never, any> = {
+  next(): never {
+    throw new TypeError("the task has ended");
+  },
+};

@@ -1,0 +1,77 @@
+// Waiting for time to pass.
+
+import { ProtocolError } from "./errors.ts";
+import { finish, Leaf, type Operation, suspend } from "./operation.ts";
+import type { Task, Wait } from "./task.ts";
+import { Timer, type TimerOwner } from "./timers.ts";
+
+/** Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. @throws ProtocolError for NaN. */
+export function sleep(ms: number): Operation<void> {
+  return new SleepLeaf(ms);
+}
+
+/** Parks for ever: until the task is cancelled. */
+export function sleepForever(): Operation<never> {
+  return new ForeverLeaf();
+}
+
+/** @throws ProtocolError unless `ms` is a number. */
+export function assertMs(ms: number, attempt: string): void {
+  if (typeof ms !== "number" || Number.isNaN(ms))
+    throw new ProtocolError(`${attempt}: expected a number of milliseconds and found ${String(ms)}`);
+}
+
+class SleepLeaf extends Leaf<void> implements TimerOwner {
+  readonly #ms: number;
+  readonly #timer: Timer = new Timer(this);
+  #task: Task | null = null;
+
+  constructor(ms: number) {
+    assertMs(ms, "Cannot sleep");
+    super();
+    this.#ms = ms;
+  }
+
+  get reason(): string {
+    return `sleep(${this.#ms})`;
+  }
+
+  protected start(): IteratorResult<Wait, void> {
+    return suspend(this);
+  }
+
+  protected resume(): IteratorReturnResult<void> {
+    return finish(undefined);
+  }
+
+  park(task: Task): void {
+    this.#task = task;
+    const { kernel } = task;
+    // The clock is read here and not once a pass: a step that computed for a second must not make a sleep of a second end at once.
+    if (this.#ms !== Number.POSITIVE_INFINITY) kernel.timers.arm(this.#timer, kernel.host.now() + this.#ms);
+  }
+
+  unpark(task: Task): boolean {
+    task.kernel.timers.cancel(this.#timer);
+    return true;
+  }
+
+  expired(): void {
+    const task = this.#task as Task;
+    task.kernel.wake(task, this);
+  }
+}
+
+class ForeverLeaf extends Leaf<never> {
+  readonly reason = "nothing: it sleeps for ever";
+  protected start(): IteratorResult<Wait, never> {
+    return suspend(this);
+  }
+  protected resume(): IteratorResult<Wait, never> {
+    return suspend(this);
+  }
+  park(): void {}
+  unpark(): boolean {
+    return true;
+  }
+}

@@ -1,0 +1,33 @@
+// At which line does a parked task wait? The task's generators are resumed once with the PROBE token: its leaf records the stack, which holds
+// a frame for each generator from the handler down, and yields again. No user code runs. After `where` of curio's monitor.
+
+import { REPORT_FRAMES_MAX } from "../config.ts";
+import { PROBE } from "./operation.ts";
+import { PARKED, running, setRunning, type Task } from "./task.ts";
+
+/** The stack of a parked task, innermost frame first, without millrace's own leaf; empty for a task that is not parked. */
+export function whereIsTask(task: Task<any>): string[] {
+  if (task.state !== PARKED) return [];
+  const outer = running;
+  setRunning(task);
+  PROBE.stack = "";
+  try {
+    task.generator.next(PROBE);
+  } finally {
+    setRunning(outer);
+  }
+  const frames = PROBE.stack.split("\n").filter((line) => /^\s*at /.test(line));
+  const own = frames.findIndex((line) => line.includes("whereIsTask"));
+  const kept = own === -1 ? frames : frames.slice(0, own);
+  return kept
+    .map((line) => line.trim().replace(/^at /, ""))
+    .filter((line) => !isLeafFrame(line))
+    .slice(0, REPORT_FRAMES_MAX);
+}
+
+/** Frames of the probe, of leaves and of millrace's own generators: they say nothing about the task. */
+function isLeafFrame(line: string): boolean {
+  return /^(probed|next|throw)\b/.test(line) || OWN_FRAME.test(line);
+}
+
+const OWN_FRAME = /\bcore\/(operation|run)\.ts:|^\S*(runScope|runDeferred|runShield|#run) .*\bconcurrency\/(scope|shield)\.ts:/;

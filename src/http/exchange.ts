@@ -1,0 +1,160 @@
+// One request and its answer as the connection sees them: the state that request, body reader and body writer share. There is one per
+// connection, used for one request after the other; `number` tells a request that is over from the present one.
+
+import type { ConnState } from "../net/conn-state.ts";
+import { ChunkedDecoder } from "./wire/chunked.ts";
+import { BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
+import { HeadParser } from "./wire/head-parser.ts";
+import type { HttpLimits } from "./wire/limits.ts";
+import { DATA, END } from "./wire/outcome.ts";
+import type { Rejection } from "./wire/rejection.ts";
+
+/** What the connection offers to its exchange. */
+export interface ExchangeHost {
+  readonly conn: ConnState;
+  readonly limits: HttpLimits;
+  /** Aborts when the client is gone or the server is cancelled. */
+  readonly signal: AbortSignal;
+  /** The first read of a body: sends 100 Continue if the client waits for it, and starts the stall clock. */
+  bodyWanted(): void;
+  /** Bytes of the body came. */
+  bodyProgressed(): void;
+}
+
+/** The present request of a connection. */
+export class Exchange {
+  readonly host: ExchangeHost;
+  readonly head: HeadParser;
+  readonly framing: Framing = new Framing();
+  /** Number of the present request on its connection; moves on when the request is over. */
+  number = 0;
+  /** Where the head lies: `bytes` from `start` on. Never overwritten, see net/receive-buffer.ts. */
+  bytes: Uint8Array;
+  start = 0;
+  /** The client sent something wrong in its body: no later byte may be parsed. */
+  rejection: Rejection | null = null;
+  /** After `advance` gave true: content lies at the front of the receive buffer, behind `dataOffset` bytes of framing. */
+  dataOffset = 0;
+  dataLength = 0;
+  /** The whole body was read. */
+  bodyOver = true;
+  #bodyBytesMax = 0;
+  #remaining = 0;
+  #consumed = 0;
+  #begun = false;
+  #decoder: ChunkedDecoder | null = null;
+
+  constructor(host: ExchangeHost) {
+    this.host = host;
+    this.head = new HeadParser(host.limits);
+    this.bytes = host.conn.received.bytes;
+  }
+
+  /** The head is complete: takes it over and decides the framing. @throws Rejection */
+  begin(): void {
+    const { received } = this.host.conn;
+    const { framing, head } = this;
+    this.bytes = received.bytes;
+    this.start = received.start;
+    framing.decide(head, this.bytes, this.start);
+    received.skip(head.length);
+    this.rejection = null;
+    this.#begun = false;
+    this.bodyOver = framing.body === BODY_NONE;
+    if (this.bodyOver) return;
+    this.#bodyBytesMax = this.host.limits.bodyBytesMax;
+    this.#remaining = framing.bodyLength;
+    this.#consumed = 0;
+  }
+
+  /** The request is answered: views of it are over, and the parser is ready for the next. */
+  end(): void {
+    this.number++;
+    this.head.reset();
+  }
+
+  /** Sets the body limit of this request. Before the first read. */
+  limitBody(bytesMax: number): void {
+    this.#bodyBytesMax = Math.min(bytesMax, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Starts reading the body. @throws Rejection (413) when it is announced to be too long. */
+  beginBody(): void {
+    if (this.#begun || this.bodyOver) return;
+    this.#begun = true;
+    this.#guard(() => {
+      if (this.framing.body === BODY_LENGTH) checkBodyLength(this.#remaining, this.#bodyBytesMax);
+      else {
+        this.#decoder ??= new ChunkedDecoder(this.host.limits);
+        this.#decoder.reset(this.#bodyBytesMax);
+      }
+    });
+    this.host.bodyWanted();
+  }
+
+  /** Whether some content, or the end, is in the receive buffer: then `dataLength` is set. @throws Rejection */
+  advance(): boolean {
+    if (this.bodyOver || this.dataLength > 0) return true;
+    const { received } = this.host.conn;
+    if (received.size === 0) return false;
+    if (this.framing.body === BODY_LENGTH) {
+      this.dataOffset = 0;
+      this.dataLength = Math.min(this.#remaining, received.size);
+      return true;
+    }
+    return this.#guard(() => this.#advanceChunked());
+  }
+
+  /** Takes the content that `advance` found, as a view. */
+  take(): Uint8Array {
+    const { received } = this.host.conn;
+    const { bytes } = received;
+    const from = received.start + this.dataOffset;
+    const whole = from === 0 && this.dataLength === bytes.length;
+    const view = whole ? bytes : bytes.subarray(from, from + this.dataLength);
+    this.dropData();
+    return view;
+  }
+
+  /** Drops the content that `advance` found. */
+  dropData(): void {
+    const { conn } = this.host;
+    const bytes = this.dataLength;
+    this.dataLength = 0;
+    if (this.framing.body === BODY_LENGTH) {
+      this.#remaining -= bytes;
+      this.bodyOver = this.#remaining === 0;
+      conn.received.skip(bytes);
+    } else conn.received.skip(this.#consumed);
+    conn.consumed();
+    this.host.bodyProgressed();
+  }
+
+  #advanceChunked(): boolean {
+    const { received } = this.host.conn;
+    const decoder = this.#decoder as ChunkedDecoder;
+    const outcome = decoder.next(received.bytes, received.start, received.end);
+    if (outcome === DATA) {
+      // Relative to the unread bytes: more input may move them to another array before the content is taken.
+      this.dataOffset = decoder.dataStart - received.start;
+      this.dataLength = decoder.dataEnd - decoder.dataStart;
+      this.#consumed = decoder.consumed;
+      return true;
+    }
+    received.skip(decoder.consumed);
+    this.host.conn.consumed();
+    if (outcome !== END) return false;
+    this.bodyOver = true;
+    return true;
+  }
+
+  /** Remembers what the client did wrong: even a handler that catches it cannot make the connection go on. */
+  #guard<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      this.rejection = error as Rejection;
+      throw error;
+    }
+  }
+}

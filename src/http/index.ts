@@ -1,0 +1,24 @@
+// millrace/http: HTTP/1.1 servers.
+
+export { type HttpOptions, serveHttp } from "./serve.ts";
+export type { HandlerResult, HttpHandler } from "./handler.ts";
+export type { HttpRequest, RequestHeaders } from "./request.ts";
+export {
+  bytes,
+  empty,
+  html,
+  json,
+  Reply,
+  type ReplyInit,
+  stream,
+  type StreamBody,
+  type StreamInit,
+  text,
+} from "./reply.ts";
+export type { BodyWriter } from "./body-writer.ts";
+export { type Route, type RouteOptions, router } from "./router.ts";
+export { BodyLengthError, ClientGoneError, RequestOverError } from "./errors.ts";
+export type { HeaderField } from "./wire/headers.ts";
+export type { HttpLimits } from "./wire/limits.ts";
+export { Rejection } from "./wire/rejection.ts";
+export { UnsendableError } from "./wire/unsendable.ts";

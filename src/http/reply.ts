@@ -1,0 +1,83 @@
+// Replies: what a handler returns. A reply is data; nothing is written before the connection sends it.
+
+import type { Operation } from "../core/operation.ts";
+import type { HeaderField } from "./wire/headers.ts";
+import type { BodyWriter } from "./body-writer.ts";
+
+/** A streamed body: it is run once the head is sent, and its writes are the body. */
+export type StreamBody = (writer: BodyWriter) => Operation<unknown>;
+
+/** Status and headers of a reply. */
+export interface ReplyInit {
+  /** Default 200. */
+  readonly status?: number;
+  /** Added in this order. Fields that belong to the connection (Content-Length, Transfer-Encoding, Connection) are refused. */
+  readonly headers?: readonly HeaderField[] | Readonly<Record<string, string>>;
+}
+
+/** Options of {@link stream}. */
+export interface StreamInit extends ReplyInit {
+  /** Content-Type; empty for none. Default `application/octet-stream`. */
+  readonly type?: string;
+  /** Bytes of the body, when they are known: the body is then sent as they come, else in chunks. */
+  readonly length?: number;
+}
+
+/** What is sent back for one request. */
+export class Reply {
+  readonly status: number;
+  /** Content-Type; empty for none. */
+  readonly type: string;
+  readonly headers: readonly HeaderField[];
+  readonly body: string | Uint8Array | StreamBody | null;
+  /** Bytes of a streamed body, -1 when unknown. */
+  readonly length: number;
+
+  constructor(type: string, body: string | Uint8Array | StreamBody | null, init?: ReplyInit, length = -1) {
+    this.type = type;
+    this.body = body;
+    this.length = length;
+    this.status = init?.status ?? 200;
+    this.headers = init?.headers === undefined ? NO_HEADERS : fieldsOf(init.headers);
+  }
+}
+
+const NO_HEADERS: readonly HeaderField[] = [];
+
+function fieldsOf(headers: NonNullable<ReplyInit["headers"]>): readonly HeaderField[] {
+  return Array.isArray(headers)
+    ? (headers as readonly HeaderField[])
+    : Object.entries(headers as Record<string, string>);
+}
+
+/** A body of text as `text/plain`, UTF-8. */
+export function text(body: string, init?: ReplyInit): Reply {
+  return new Reply("text/plain; charset=utf-8", body, init);
+}
+
+/** A body of HTML, UTF-8. */
+export function html(body: string, init?: ReplyInit): Reply {
+  return new Reply("text/html; charset=utf-8", body, init);
+}
+
+/** `value` as JSON. @throws TypeError for what JSON cannot hold. */
+export function json(value: unknown, init?: ReplyInit): Reply {
+  const body = JSON.stringify(value);
+  if (body === undefined) throw new TypeError(`Cannot reply with JSON: ${typeof value} has no JSON form`);
+  return new Reply("application/json", body, init);
+}
+
+/** A body of bytes; they belong to the connection from then on. */
+export function bytes(body: Uint8Array, init?: ReplyInit & { readonly type?: string }): Reply {
+  return new Reply(init?.type ?? "application/octet-stream", body, init);
+}
+
+/** A body that `body` writes while it is sent, with backpressure: each write parks while the client is behind. */
+export function stream(body: StreamBody, init?: StreamInit): Reply {
+  return new Reply(init?.type ?? "application/octet-stream", body, init, init?.length ?? -1);
+}
+
+/** No body at all. */
+export function empty(status = 204, init?: Omit<ReplyInit, "status">): Reply {
+  return new Reply("", null, { ...init, status });
+}

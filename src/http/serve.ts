@@ -1,0 +1,105 @@
+// Serving HTTP: a TCP server whose handler speaks HTTP/1.1.
+
+import {
+  BODY_BYTES_MAX,
+  BODY_STALL_MS,
+  CHUNK_EXTENSION_BYTES_MAX,
+  FIELDS_MAX,
+  HALF_CLOSE_GRACE_MS,
+  HEAD_BYTES_MAX,
+  HEAD_MS,
+  KEEP_ALIVE_MS,
+  TARGET_BYTES_MAX,
+  TRAILER_BYTES_MAX,
+  WRITE_STALL_MS,
+} from "../config.ts";
+import { Once } from "../concurrency/delegate.ts";
+import { runningTask } from "../concurrency/cancel.ts";
+import type { Operation } from "../core/operation.ts";
+import type { Scheduler } from "../core/scheduler.ts";
+import type { Wait } from "../core/task.ts";
+import type { Conn } from "../net/conn.ts";
+import type { Listener, ListenOptions } from "../net/listener.ts";
+import { serve } from "../net/serve.ts";
+import { HttpConnection } from "./connection.ts";
+import type { HttpHandler } from "./handler.ts";
+import { HttpServer, type HttpSettings } from "./server.ts";
+import type { HttpLimits } from "./wire/limits.ts";
+import type { Rejection } from "./wire/rejection.ts";
+
+/** Options of {@link serveHttp}. Limits that are not given have the defaults of config.ts. */
+export interface HttpOptions extends Partial<HttpLimits> {
+  /** Ms from the first byte of a head to its last; also until the first byte on a new connection. Default 30,000. Then 408. */
+  readonly headMs?: number;
+  /** Ms that a body being read may stand still. Default 30,000. Then 408. */
+  readonly bodyStallMs?: number;
+  /** Ms that a client may take none of what is waiting for it. Default 30,000. Then the connection is reset. */
+  readonly writeStallMs?: number;
+  /** Ms that a connection may be idle between requests. Default 75,000. */
+  readonly keepAliveMs?: number;
+  /** Ms that a handler gets after the client's FIN. Default 2,000. */
+  readonly halfCloseGraceMs?: number;
+  /** Ms that handlers get when the server is cancelled. Default 10,000. */
+  readonly graceMs?: number;
+  /** Told of each error that a handler threw; the client gets a 500 that says nothing. Default: the host's report. */
+  readonly onError?: (error: unknown) => void;
+  /** Told of each request that broke a rule or a limit. */
+  readonly onRejection?: (rejection: Rejection, conn: Conn) => void;
+  /** Told of each connection that was too slow with its head or body. */
+  readonly onTimeout?: (conn: Conn) => void;
+}
+
+/**
+ * Serves HTTP/1.1 until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
+ * @throws ListenError when the address cannot be bound.
+ */
+export function serveHttp(
+  where: Listener | ListenOptions,
+  handler: HttpHandler,
+  options: HttpOptions = {},
+): Operation<never> {
+  return new Once("serveHttp", () => runHttp(where, handler, options));
+}
+
+function* runHttp(
+  where: Listener | ListenOptions,
+  handler: HttpHandler,
+  options: HttpOptions,
+): Generator<Wait, never, unknown> {
+  const { kernel } = runningTask("serve HTTP");
+  const report = (error: unknown): void =>
+    kernel.host.report(`a handler failed: ${error instanceof Error ? error.stack : String(error)}`);
+  const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settingsOf(options, report));
+  const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
+  return yield* serve(
+    where,
+    function* http(conn) {
+      yield* new HttpConnection(conn, server).run();
+    },
+    { ...grace, onDrain: () => server.drain() },
+  );
+}
+
+function limitsOf(options: HttpOptions): HttpLimits {
+  return {
+    headBytesMax: options.headBytesMax ?? HEAD_BYTES_MAX,
+    fieldsMax: options.fieldsMax ?? FIELDS_MAX,
+    targetBytesMax: options.targetBytesMax ?? TARGET_BYTES_MAX,
+    trailerBytesMax: options.trailerBytesMax ?? TRAILER_BYTES_MAX,
+    chunkExtensionBytesMax: options.chunkExtensionBytesMax ?? CHUNK_EXTENSION_BYTES_MAX,
+    bodyBytesMax: Math.min(options.bodyBytesMax ?? BODY_BYTES_MAX, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function settingsOf(options: HttpOptions, report: (error: unknown) => void): HttpSettings {
+  return {
+    headMs: options.headMs ?? HEAD_MS,
+    bodyStallMs: options.bodyStallMs ?? BODY_STALL_MS,
+    writeStallMs: options.writeStallMs ?? WRITE_STALL_MS,
+    keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    halfCloseGraceMs: options.halfCloseGraceMs ?? HALF_CLOSE_GRACE_MS,
+    onError: options.onError ?? report,
+    onRejection: options.onRejection,
+    onTimeout: options.onTimeout,
+  };
+}

@@ -1,0 +1,49 @@
+// What the connections of one HTTP server share.
+
+import type { Scheduler } from "../core/scheduler.ts";
+import type { Conn } from "../net/conn.ts";
+import { PassClock } from "./clock.ts";
+import type { HttpHandler } from "./handler.ts";
+import type { HttpLimits } from "./wire/limits.ts";
+import type { Rejection } from "./wire/rejection.ts";
+
+/** Clocks and hooks of a server, complete. */
+export interface HttpSettings {
+  readonly headMs: number;
+  readonly bodyStallMs: number;
+  readonly writeStallMs: number;
+  readonly keepAliveMs: number;
+  readonly halfCloseGraceMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly onRejection: ((rejection: Rejection, conn: Conn) => void) | undefined;
+  readonly onTimeout: ((conn: Conn) => void) | undefined;
+}
+
+/** One of its connections, as far as the server deals with it. */
+export interface DrainingConnection {
+  drain(): void;
+}
+
+/** The state of one server. */
+export class HttpServer {
+  readonly handler: HttpHandler;
+  readonly limits: HttpLimits;
+  readonly options: HttpSettings;
+  readonly clock: PassClock;
+  readonly connections: Set<DrainingConnection> = new Set();
+  /** The server was cancelled: answers carry Connection: close. */
+  draining = false;
+
+  constructor(scheduler: Scheduler, handler: HttpHandler, limits: HttpLimits, options: HttpSettings) {
+    this.handler = handler;
+    this.limits = limits;
+    this.options = options;
+    this.clock = new PassClock(scheduler);
+  }
+
+  /** Idle connections close at once, the others after their present answer. */
+  drain(): void {
+    this.draining = true;
+    for (const connection of this.connections) connection.drain();
+  }
+}

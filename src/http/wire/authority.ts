@@ -1,0 +1,67 @@
+// The host and port of a Host field or of an absolute-form target: uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2).
+// Grammar only: it does not resolve, normalise or compare, and a name that it accepts (`1.2.3.4.5`) may still be refused by a URL
+// parser. No user information, no empty host; a port is a number below 65536 or empty.
+
+import { hexDigits } from "./headers.ts";
+
+const COLON = 0x3a;
+const PERCENT = 0x25;
+
+/** 1 for the bytes of a reg-name but "%": unreserved and sub-delims. */
+const nameBytes: Uint8Array = bytesOf("-._~!$&'()*+,;=");
+/** 1 for the bytes between the brackets of an IP literal: IPv6 with an embedded IPv4, or IPvFuture. */
+const literalBytes: Uint8Array = bytesOf("-._~!$&'()*+,;=:");
+
+/** Whether the bytes from `from` to `to` are a host that is not empty, with or without a port. */
+export function isAuthority(bytes: Uint8Array, from: number, to: number): boolean {
+  if (from === to) return false;
+  const hostEnd = bytes[from] === 0x5b ? endOfLiteral(bytes, from, to) : endOfName(bytes, from, to);
+  if (hostEnd === -1 || hostEnd === from) return false;
+  if (hostEnd === to) return true;
+  return bytes[hostEnd] === COLON && isPort(bytes, hostEnd + 1, to);
+}
+
+/** Whether the authority that was found valid names a port. */
+export function hasPort(bytes: Uint8Array, from: number, to: number): boolean {
+  let i = to;
+  while (i > from && bytes[i - 1]! >= 0x30 && bytes[i - 1]! <= 0x39) i--;
+  return i < to && i > from && bytes[i - 1] === COLON;
+}
+
+/** The offset of the ":" or `to`, -1 for a byte that no name has. */
+function endOfName(bytes: Uint8Array, from: number, to: number): number {
+  let i = from;
+  while (i < to) {
+    const byte = bytes[i]!;
+    if (nameBytes[byte] === 1) i++;
+    else if (byte === COLON) return i;
+    else if (byte === PERCENT && to - i > 2 && hexDigits[bytes[i + 1]!]! < 16 && hexDigits[bytes[i + 2]!]! < 16) i += 3;
+    else return -1;
+  }
+  return to;
+}
+
+/** The offset behind the "]", -1 when there is none, nothing in front of it, or a wrong byte. */
+function endOfLiteral(bytes: Uint8Array, from: number, to: number): number {
+  let i = from + 1;
+  while (i < to && literalBytes[bytes[i]!] === 1) i++;
+  return i < to && bytes[i] === 0x5d && i > from + 1 ? i + 1 : -1;
+}
+
+function isPort(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from > 5) return false;
+  let port = 0;
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i]! - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
+  }
+  return port <= 65_535;
+}
+
+function bytesOf(marks: string): Uint8Array {
+  const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return Uint8Array.from({ length: 256 }, (_, byte) =>
+    (alphanumeric + marks).includes(String.fromCharCode(byte)) ? 1 : 0,
+  );
+}

@@ -1,0 +1,182 @@
+// What bytes a field name and a field value are made of (RFC 9110 sections 5.1 and 5.5), as tables for the readers and as checks for the
+// encoder. Both directions use the same classes, so what the encoder lets out a strict reader takes in. Beside them, which fields
+// a handler may not set because they are the connection's own business.
+
+import { writeLatin1 } from "./text.ts";
+import { UnsendableError } from "./unsendable.ts";
+
+/** Characters from which checking and then writing natively is faster than one loop that does both (10: 22 against 34 ns, 200: 292 against 232). */
+const COPIED_AT_ONCE = 32;
+
+/** One header as a handler gives it: name and value, both strings of characters below U+0100. */
+export type HeaderField = readonly [name: string, value: string];
+
+/** 1 for the bytes of a token: a field name, a method, a connection option (RFC 9110 section 5.6.2). */
+export const tokenBytes: Uint8Array = table((byte) => isAlphanumeric(byte) || "!#$%&'*+-.^_`|~".includes(char(byte)));
+
+/** 1 for the bytes of a field value: HTAB, SP, VCHAR and obs-text; no other control character, no DEL. */
+export const valueBytes: Uint8Array = table((byte) => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f));
+
+/**
+ * 1 for the bytes accepted in a request target: printable ASCII but SP and "#". RFC 3986 is narrower, but browsers send the likes of
+ * `|`, `^`, `{` and `"` unescaped; a fragment never belongs on the wire (RFC 9112 section 3.2).
+ */
+export const targetBytes: Uint8Array = table((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
+
+/** Each byte with A to Z mapped to a to z. */
+export const lowerBytes: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
+);
+
+/** The value of a hexadecimal digit, 255 for any other byte. */
+export const hexDigits: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const digit = "0123456789abcdef".indexOf(char(lowerBytes[byte]!));
+  return digit === -1 ? 255 : digit;
+});
+
+/** The offset of the first byte that no value has, or `limit`. Eight bytes a turn: a tenth off a browser's head. */
+export function endOfValueBytes(bytes: Uint8Array, from: number, limit: number): number {
+  let i = from;
+  for (; i <= limit - 8; i += 8) {
+    const all =
+      valueBytes[bytes[i]!]! &
+      valueBytes[bytes[i + 1]!]! &
+      valueBytes[bytes[i + 2]!]! &
+      valueBytes[bytes[i + 3]!]! &
+      valueBytes[bytes[i + 4]!]! &
+      valueBytes[bytes[i + 5]!]! &
+      valueBytes[bytes[i + 6]!]! &
+      valueBytes[bytes[i + 7]!]!;
+    if (all === 0) break;
+  }
+  while (i < limit && valueBytes[bytes[i]!] === 1) i++;
+  return i;
+}
+
+/** Throws {@link UnsendableError} (ERR_HTTP_HEADER_NAME) unless `name` is a token. */
+export function checkHeaderName(name: string): void {
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit > 0xff || tokenBytes[unit] === 0) throw badName(name);
+  }
+  if (name.length === 0) throw badName(name);
+}
+
+/**
+ * Throws {@link UnsendableError} (ERR_HTTP_HEADER_VALUE) when `value`, meant for the header `name`, holds CR, LF, NUL, another
+ * control character but HTAB, or a character above U+00FF.
+ */
+export function checkHeaderValue(name: string, value: string): void {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit > 0xff || valueBytes[unit] === 0) throw badValue(name, unit);
+  }
+}
+
+/** Writes `name` at `at`, where there must be room, and returns the offset behind it. Throws as {@link checkHeaderName} does. */
+export function writeHeaderName(out: Uint8Array, at: number, name: string): number {
+  if (name.length === 0) throw badName(name);
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit > 0xff || tokenBytes[unit] === 0) throw badName(name);
+    out[at + i] = unit;
+  }
+  return at + name.length;
+}
+
+/** Writes `value` at `at`, where there must be room, and returns the offset behind it. Throws as {@link checkHeaderValue} does. */
+export function writeHeaderValue(out: Uint8Array, at: number, name: string, value: string): number {
+  if (value.length > COPIED_AT_ONCE) {
+    checkHeaderValue(name, value);
+    return writeLatin1(out, at, value);
+  }
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit > 0xff || valueBytes[unit] === 0) throw badValue(name, unit);
+    out[at + i] = unit;
+  }
+  return at + value.length;
+}
+
+/** What a response header given by a handler means for the head, by its name in any case. */
+export const FIELD_PLAIN = 0;
+/** Framing and persistence: `content-length`, `transfer-encoding`, `connection`, `keep-alive`, `proxy-connection`. */
+export const FIELD_RESERVED = 1;
+/** `date`: the handler's replaces ours. */
+export const FIELD_DATE = 2;
+/** `content-type`: the handler's replaces the one of the reply. */
+export const FIELD_CONTENT_TYPE = 3;
+/** `upgrade`: sent, and named in `Connection` as RFC 9110 section 7.8 wants. */
+export const FIELD_UPGRADE = 4;
+
+/** Which of the FIELD_ kinds the header `name` is. */
+export function fieldKind(name: string): number {
+  switch (name.length) {
+    case 4:
+      return isName(name, "date") ? FIELD_DATE : FIELD_PLAIN;
+    case 7:
+      return isName(name, "upgrade") ? FIELD_UPGRADE : FIELD_PLAIN;
+    case 10:
+      return isName(name, "connection") || isName(name, "keep-alive") ? FIELD_RESERVED : FIELD_PLAIN;
+    case 12:
+      return isName(name, "content-type") ? FIELD_CONTENT_TYPE : FIELD_PLAIN;
+    case 14:
+      return isName(name, "content-length") ? FIELD_RESERVED : FIELD_PLAIN;
+    case 16:
+      return isName(name, "proxy-connection") ? FIELD_RESERVED : FIELD_PLAIN;
+    case 17:
+      return isName(name, "transfer-encoding") ? FIELD_RESERVED : FIELD_PLAIN;
+    default:
+      return FIELD_PLAIN;
+  }
+}
+
+/**
+ * Whether only the connection may set the response header `name`. The encoder throws on such a header; an adapter that passes on
+ * headers made elsewhere, such as a Fetch Response, leaves them out with this.
+ */
+export function isReservedHeader(name: string): boolean {
+  return fieldKind(name) === FIELD_RESERVED;
+}
+
+/** The error for a header that only the connection may set. */
+export function reservedHeader(name: string): UnsendableError {
+  return new UnsendableError(
+    "ERR_HTTP_HEADER_RESERVED",
+    `Cannot send the header ${name.toLowerCase()}: framing and persistence belong to the connection, which sets it itself`,
+  );
+}
+
+/** Whether `name` in any case is `lower`, a name of the same length in lower case made of letters and "-". */
+function isName(name: string, lower: string): boolean {
+  for (let i = 0; i < lower.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit > 0xff || lowerBytes[unit] !== lower.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function badName(name: string): UnsendableError {
+  return new UnsendableError(
+    "ERR_HTTP_HEADER_NAME",
+    `Cannot send the header ${JSON.stringify(name)}: its name is not a token`,
+  );
+}
+
+/** The message names the character by number and leaves the value out: values may be secrets. */
+function badValue(name: string, unit: number): UnsendableError {
+  const hex = unit.toString(16).toUpperCase().padStart(4, "0");
+  return new UnsendableError("ERR_HTTP_HEADER_VALUE", `Cannot send the header ${name}: its value holds U+${hex}`);
+}
+
+function table(holds: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (holds(byte) ? 1 : 0));
+}
+
+function isAlphanumeric(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
+}
+
+function char(byte: number): string {
+  return String.fromCharCode(byte);
+}

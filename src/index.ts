@@ -1,0 +1,63 @@
+// millrace: a network runtime for Bun. This is the table of contents, in reading order, bound to the Bun host. HTTP is in
+// "millrace/http", the simulated host for tests in "millrace/sim".
+
+import type { Body } from "./core/operation.ts";
+import { runOn } from "./core/run.ts";
+import type { Task } from "./core/task.ts";
+import { bunScheduler } from "./bun/scheduler.ts";
+
+/**
+ * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
+ * test. Touches no signals and never ends the process; programs use `main`.
+ */
+export function run<T>(body: Body<T>, name?: string): Task<T> {
+  return runOn(bunScheduler(), body, name);
+}
+
+export { main, type MainOptions } from "./main.ts";
+
+// Operations and tasks.
+export type { Body, Operation, Steps } from "./core/operation.ts";
+export type { Task } from "./core/task.ts";
+export { now, random } from "./core/run.ts";
+export { sleep, sleepForever } from "./core/sleep.ts";
+export { checkpoint } from "./concurrency/checkpoint.ts";
+
+// Structured concurrency.
+export { scope, type Scope, type ScopeOptions, suppressedErrors } from "./concurrency/scope.ts";
+export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
+export { shield } from "./concurrency/shield.ts";
+export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
+export { Latch } from "./concurrency/latch.ts";
+export { until } from "./concurrency/until.ts";
+
+// Connections.
+export { listen, type Listener, type ListenerStatistics, type ListenOptions } from "./net/listener.ts";
+export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
+export { connect } from "./net/connect.ts";
+export type { Conn, ReadUntilOptions } from "./net/conn.ts";
+export type { SocketAddress } from "./net/transport.ts";
+
+// Watching.
+export type { Instrument } from "./core/instrument.ts";
+export { whereIsTask } from "./core/where.ts";
+
+// Errors.
+export {
+  AbortError,
+  BusyError,
+  DeadlockError,
+  MillraceError,
+  ProtocolError,
+  ScopeCancelledError,
+  TaskCancelledError,
+  TimeoutError,
+} from "./core/errors.ts";
+export {
+  ConnectError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  LineTooLongError,
+  ListenError,
+  UnexpectedEndError,
+} from "./net/errors.ts";

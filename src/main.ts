@@ -1,0 +1,48 @@
+// `main`: the door for programs. It owns the process: signals cancel the tree, the exit code tells how it went.
+//
+//   0         the body ended, or a signal came and everything drained in time
+//   1         an error nobody handled, printed with its logical stack
+//   130, 143  SIGINT or SIGTERM came and something had to be cut short; also when a second signal comes, at once
+
+import type { Body } from "./core/operation.ts";
+import { bunScheduler } from "./bun/scheduler.ts";
+import { runOn } from "./core/run.ts";
+import { isCancelled } from "./core/cancel-tree.ts";
+import { EXIT_GRACE_MS } from "./config.ts";
+
+/** Options of {@link main}. */
+export interface MainOptions {
+  /** Ms from the first signal after which the process exits, whatever is still running. Default 20,000. */
+  readonly exitMs?: number;
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+type SignalName = keyof typeof SIGNALS;
+
+/** Runs `body` as the program and ends the process with it. The promise never settles: the process is over before. */
+export async function main<T>(body: Body<T>, options: MainOptions = {}): Promise<never> {
+  const scheduler = bunScheduler();
+  const task = runOn(scheduler, body);
+  let signalled: SignalName | null = null;
+  const onSignal = (name: SignalName): void => {
+    if (signalled !== null) process.exit(SIGNALS[name]);
+    signalled = name;
+    setTimeout(() => process.exit(SIGNALS[name]), options.exitMs ?? EXIT_GRACE_MS).unref();
+    task.cancel(name);
+  };
+  for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => onSignal(name));
+  try {
+    await task.promise;
+  } catch (error) {
+    // Read through a call: the callback above has changed it behind the checker's back.
+    if (!endedBySignal(signalled, task.outcome)) {
+      console.error(error);
+      process.exit(1);
+    }
+  }
+  return process.exit(signalled !== null && scheduler.gracesExpired > 0 ? SIGNALS[signalled as SignalName] : 0);
+}
+
+function endedBySignal(signalled: SignalName | null, outcome: unknown): boolean {
+  return signalled !== null && isCancelled(outcome);
+}

@@ -1,0 +1,95 @@
+// The end of a conn that was told to close: it outlives its task until the peer has everything. First the outbox drains (a stall clock runs),
+// then our FIN goes out, then input is discarded until the peer's FIN or the linger deadline, and only then the socket is closed.
+// Closing it earlier would make the kernel answer unread input with a reset, which destroys what it had accepted from us.
+
+import { LINGER_BYTES_MAX, LINGER_MS, WRITE_STALL_MS } from "../config.ts";
+import { Timer, type TimerOwner } from "../core/timers.ts";
+import { type Closer, type ConnState, ENDED, OPEN } from "./conn-state.ts";
+
+/** The closing of one conn. */
+export class Closing implements Closer, TimerOwner {
+  readonly #conn: ConnState;
+  readonly #timer: Timer = new Timer(this);
+  #deadline = 0;
+  #discarded = 0;
+
+  constructor(conn: ConnState) {
+    this.#conn = conn;
+  }
+
+  /** Starts: sends what is left, then FIN. */
+  begin(): void {
+    const conn = this.#conn;
+    conn.scheduler.beginLinger(conn);
+    if (this.#bothEnded()) return;
+    this.#setDeadline(WRITE_STALL_MS);
+    if (conn.output === OPEN) conn.beginEnd();
+    else if (conn.output === ENDED) this.finSent();
+    else conn.flushNow();
+  }
+
+  /** The kernel took some bytes: the stall clock starts anew. */
+  progressed(): void {
+    if (this.#conn.output !== ENDED) this.#deadline = this.#now() + WRITE_STALL_MS;
+  }
+
+  /** Our FIN is out: from now on only the peer can be waited for. */
+  finSent(): void {
+    if (!this.#bothEnded()) this.#setDeadline(LINGER_MS);
+  }
+
+  /** The peer's FIN came. */
+  inputEnded(): void {
+    this.#bothEnded();
+  }
+
+  /** Input after `close()` is thrown away, up to a bound. */
+  discard(bytes: number): void {
+    this.#discarded += bytes;
+    if (this.#discarded > LINGER_BYTES_MAX) this.#conn.socket.terminate();
+  }
+
+  /** Nothing can be sent any more: there is nothing to wait for. */
+  outputLost(): void {
+    this.#conn.socket.terminate();
+  }
+
+  socketClosed(): void {
+    const { scheduler } = this.#conn;
+    scheduler.timers.cancel(this.#timer);
+    scheduler.endLinger(this.#conn);
+  }
+
+  expired(): void {
+    const left = this.#deadline - this.#now();
+    if (left > 0) {
+      this.#arm(this.#deadline);
+      return;
+    }
+    // A peer that took nothing for so long is reset; one that has our FIN may still be reading what the kernel holds for it.
+    if (this.#conn.output === ENDED) this.#conn.socket.end();
+    else this.#conn.socket.terminate();
+  }
+
+  /** With both FINs seen, or the peer's seen and nothing left to send, close(2) is safe and sends our FIN if it is still due. */
+  #bothEnded(): boolean {
+    const conn = this.#conn;
+    if (conn.input === OPEN || conn.outbox.pending > 0) return false;
+    conn.socket.end();
+    return true;
+  }
+
+  #setDeadline(ms: number): void {
+    this.#deadline = this.#now() + ms;
+    this.#conn.scheduler.timers.cancel(this.#timer);
+    this.#arm(this.#deadline);
+  }
+
+  #arm(deadline: number): void {
+    this.#conn.scheduler.timers.arm(this.#timer, deadline);
+  }
+
+  #now(): number {
+    return this.#conn.scheduler.now();
+  }
+}

@@ -1,0 +1,160 @@
+// A connection: what a handler reads from and writes to. Bytes live in the conn, not in operations, so a cancelled read loses nothing; writes
+// are gathered in the outbox and leave in one kernel write at the end of the pass. A conn that was told to close goes on by itself
+// until the peer has everything; see closing.ts.
+
+import { READ_UNTIL_BYTES_MAX } from "../config.ts";
+import type { Operation } from "../core/operation.ts";
+import { Closing } from "./closing.ts";
+import { ConnState } from "./conn-state.ts";
+import { MoreLeaf, ReadableLeaf, ReadExactlyLeaf, ReadLeaf, ReadUntilLeaf } from "./reading.ts";
+import { EndLeaf, FlushLeaf, WritableLeaf, WriteLeaf } from "./writing.ts";
+
+/** Limits of {@link Conn.readUntil} and {@link Conn.readLine}. */
+export interface ReadUntilOptions {
+  /** Bytes that may come before the delimiter. Default 64 KiB. */
+  max?: number;
+}
+
+/** A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time. */
+export class Conn extends ConnState implements Disposable {
+  // The leaves that every message uses are made once, on first use, and handed out again when they are over.
+  #readLeaf: ReadLeaf | null = null;
+  #writeLeaf: WriteLeaf | null = null;
+  #moreLeaf: MoreLeaf | null = null;
+
+  // --- reading ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Reads what is there, at most `max` bytes; parks while nothing is. Gives `null` at the peer's FIN. The array is the caller's to keep.
+   * @throws ConnectionLostError after a reset, once all that had arrived was read; BusyError when another task reads.
+   */
+  read(max?: number): Operation<Uint8Array | null> {
+    const leaf = this.#readLeaf;
+    if (leaf !== null && leaf.handOut()) {
+      leaf.max = max ?? Number.POSITIVE_INFINITY;
+      return leaf;
+    }
+    const made = new ReadLeaf(this, max ?? Number.POSITIVE_INFINITY);
+    this.#readLeaf ??= made;
+    return made;
+  }
+
+  /**
+   * Reads exactly `count` bytes, as one array; `null` when the stream ends right at its start.
+   * @throws UnexpectedEndError when it ends in the middle; the bytes stay readable. Otherwise as {@link read}.
+   */
+  readExactly(count: number): Operation<Uint8Array | null> {
+    return new ReadExactlyLeaf(this, count);
+  }
+
+  /**
+   * Reads up to `delimiter` and drops it; gives the bytes before it, or `null` when the stream ends right at its start.
+   * @throws LineTooLongError when `max` bytes hold no delimiter, UnexpectedEndError when the stream ends before one; the bytes stay. Otherwise as {@link read}.
+   */
+  readUntil(delimiter: string | Uint8Array, options: ReadUntilOptions = {}): Operation<Uint8Array | null> {
+    return new ReadUntilLeaf<Uint8Array>(this, delimiter, options.max ?? READ_UNTIL_BYTES_MAX, (bytes) => bytes);
+  }
+
+  /** Reads a line of UTF-8 ended by LF or CRLF, without that end; otherwise as {@link readUntil}. An empty line is `""`, the end is `null`. */
+  readLine(options: ReadUntilOptions = {}): Operation<string | null> {
+    return new ReadUntilLeaf<string>(this, "\n", options.max ?? READ_UNTIL_BYTES_MAX, lineOf);
+  }
+
+  /** Raw readiness: parks until a read would give something, the end and errors included. */
+  readable(): Operation<void> {
+    return new ReadableLeaf(this);
+  }
+
+  /** @internal Parks until more bytes than now are buffered (`true`) or the input is over (`false`). For parsers that work in place. */
+  more(): Operation<boolean> {
+    const leaf = this.#moreLeaf;
+    if (leaf !== null && leaf.handOut()) return leaf;
+    const made = new MoreLeaf(this);
+    this.#moreLeaf ??= made;
+    return made;
+  }
+
+  // --- writing ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Accepts `data` (text as UTF-8) as a whole; parks first while more than the high-water mark waits for the peer. Accepted bytes leave at the end
+   * of the pass. An array belongs to the connection until it is sent: do not change it before `flush()` has returned.
+   * @throws ConnectionLostError when the connection broke, ConnectionClosedError after `end()` or `close()`, BusyError when another task waits to write.
+   */
+  write(data: Uint8Array | string): Operation<void> {
+    const leaf = this.#writeLeaf;
+    if (leaf !== null && leaf.handOut()) {
+      leaf.data = data;
+      return leaf;
+    }
+    const made = new WriteLeaf(this, data);
+    this.#writeLeaf ??= made;
+    return made;
+  }
+
+  /** Parks until the kernel has taken all that was written. Throws as {@link write}. */
+  flush(): Operation<void> {
+    return new FlushLeaf(this);
+  }
+
+  /** Half-close: parks until all that was written is with the kernel, then sends FIN. Reading goes on. No effect twice. Throws as {@link write}. */
+  end(): Operation<void> {
+    return new EndLeaf(this);
+  }
+
+  /** Raw readiness: parks until a write would be accepted at once, errors included. */
+  writable(): Operation<void> {
+    return new WritableLeaf(this);
+  }
+
+  // --- closing ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Closes the connection, without waiting: sends what was written, then FIN, and discards input until the peer has closed too or the linger
+   * deadline has passed. The process stays up meanwhile. No effect twice.
+   */
+  close(): void {
+    if (this.closing !== null || this.gone) return;
+    const closing = new Closing(this);
+    this.closing = closing;
+    this.scheduler.enter();
+    this.received.clear();
+    this.resumeInput();
+    this.wakeBoth();
+    closing.begin();
+    this.scheduler.leave();
+  }
+
+  /** Resets the connection at once: what the peer has not read yet is lost. */
+  terminate(): void {
+    if (!this.gone) this.socket.terminate();
+  }
+
+  /** As {@link close}: `using conn = ...`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** True once the socket is gone, for whatever reason. */
+  get isClosed(): boolean {
+    return this.gone;
+  }
+
+  /** IP address of the peer. */
+  get remoteAddress(): string {
+    return this.socket.remoteAddress;
+  }
+
+  /** Port of the peer. */
+  get remotePort(): number {
+    return this.socket.remotePort;
+  }
+}
+
+function lineOf(bytes: Uint8Array): string {
+  const end = bytes.length > 0 && bytes[bytes.length - 1] === 13 ? bytes.length - 1 : bytes.length;
+  return utf8Slice.call(bytes, 0, end);
+}
+
+// Faster than a TextDecoder for lines: 60 ns against 90 to 230.
+const { utf8Slice } = Buffer.allocUnsafe(0);

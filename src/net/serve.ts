@@ -1,0 +1,89 @@
+// A TCP server: a task per connection, below a scope of the server's own. An error in one handler is reported and closes its connection only.
+// When the server is cancelled it stops accepting and lets the handlers finish; after the grace they are cancelled too.
+
+import { DRAIN_GRACE_MS } from "../config.ts";
+import { Latch } from "../concurrency/latch.ts";
+import { scope } from "../concurrency/scope.ts";
+import { checkpoint } from "../concurrency/checkpoint.ts";
+import { shieldAndTell } from "../concurrency/shield.ts";
+import { Once } from "../concurrency/delegate.ts";
+import { isCancelled } from "../core/cancel-tree.ts";
+import { type Operation, operationOf } from "../core/operation.ts";
+import { running, type Task, type Wait } from "../core/task.ts";
+import type { Conn } from "./conn.ts";
+import { ConnectionLostError } from "./errors.ts";
+import { listen, type Listener, type ListenOptions } from "./listener.ts";
+
+/** A handler of connections: usually a generator function. The connection is closed when it ends. */
+export type ConnHandler = (conn: Conn) => Operation<unknown>;
+
+/** Options of {@link serve}. */
+export interface ServeOptions {
+  /** Ms that handlers get to finish when the server is cancelled, before they are cancelled too. Default 10,000. */
+  readonly graceMs?: number;
+  /** Told of every error that a handler threw, but for a peer that vanished. Default: the host's report. */
+  readonly onError?: (error: unknown, conn: Conn) => void;
+  /** Called once when the server is cancelled and begins to drain. */
+  readonly onDrain?: () => void;
+}
+
+/**
+ * Serves connections until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
+ * @throws ListenError when the address cannot be bound.
+ */
+export function serve(
+  where: Listener | ListenOptions,
+  handler: ConnHandler,
+  options: ServeOptions = {},
+): Operation<never> {
+  return new Once("serve", () => runServe(where, handler, options));
+}
+
+function* runServe(
+  where: Listener | ListenOptions,
+  handler: ConnHandler,
+  options: ServeOptions,
+): Generator<Wait, never, unknown> {
+  const listener = "accept" in where ? where : yield* listen(where);
+  const { host } = (running as Task).kernel;
+  const report =
+    options.onError ?? ((error, conn) => host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`));
+  const draining = new Latch();
+  const drain = (): void => {
+    listener.close();
+    draining.open();
+    options.onDrain?.();
+  };
+  const serving = scope(function* (connections) {
+    listener.deliverTo((conn) => {
+      connections.spawn(() => handle(conn, handler, report), handler.name || "connection");
+    });
+    yield* draining.wait();
+  });
+  try {
+    yield* shieldAndTell(serving, options.graceMs ?? DRAIN_GRACE_MS, drain);
+  } finally {
+    listener.close();
+  }
+  // Only a cancel ends the scope above: here it goes on outwards.
+  for (;;) yield* checkpoint();
+}
+
+function* handle(
+  conn: Conn,
+  handler: ConnHandler,
+  report: (error: unknown, conn: Conn) => void,
+): Generator<Wait, void, unknown> {
+  try {
+    yield* operationOf(() => handler(conn), `Cannot serve ${conn.describe()}`);
+  } catch (error) {
+    if (isCancelled(error)) throw error;
+    if (!(error instanceof ConnectionLostError)) report(error, conn);
+  } finally {
+    conn.close();
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
+}

@@ -1,0 +1,83 @@
+// The transport port: the only door from connections to sockets. It is Bun's own socket interface, narrowed to what we use, so that on Bun a
+// raw socket is the socket itself and a call costs nothing extra. `bun/transport.ts` opens it on the kernel, `sim/transport.ts` on sockets
+// in memory; one contract suite holds both. What a raw socket does is written down here, traps included.
+//
+// Callbacks may fire synchronously inside a call: `end`, `terminate` and a failing `write` may call `closed` before they return.
+
+import type { Host } from "../core/host.ts";
+
+/** A connected stream socket. */
+export interface RawSocket {
+  /**
+   * Hands `length` bytes from `offset` on to the kernel in one call. Gives how many it took: all, some, 0 (it is full, or `length` is 0), or
+   * -1 when the socket is gone or its write side is shut down. What it did not take stays with the caller, who tries again at `drained`.
+   */
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  /** Sends FIN after what `write` has accepted. Reading goes on; `write` gives -1 from now on. */
+  shutdown(): void;
+  /** Closes both directions at once. Input that was not read makes the kernel reset the peer, which may lose what `write` has accepted. */
+  end(): void;
+  /** Resets the connection: what is under way in either direction is lost. */
+  terminate(): void;
+  /** Stops `data`. While paused the peer's FIN is not seen; a reset still delivers what had arrived. May cause a spurious `drained`. */
+  pause(): void;
+  /** Undoes `pause`. May cause a spurious `drained`. */
+  resume(): void;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+}
+
+/** What a transport tells the owner of a raw socket. */
+export interface SocketHandler {
+  /** Bytes arrived. The chunk is the receiver's to keep. */
+  data(chunk: Uint8Array): void;
+  /** The kernel may take more; often true, sometimes spurious: try again. */
+  drained(): void;
+  /** The peer has sent FIN: no more `data`. Not told when our own FIN went first: then `closed` follows at once. */
+  ended(): void;
+  /** The socket is gone, for whatever reason; called exactly once and last. The reason is often lost: `error` may be missing after a reset. */
+  closed(error?: unknown): void;
+}
+
+/** A place to listen at or connect to. */
+export interface SocketAddress {
+  /** Host name or IP address. Required with `port`. */
+  readonly hostname?: string;
+  /** 0 = any free port. */
+  readonly port?: number;
+  /** Path of a unix socket; abstract when it begins with a NUL. */
+  readonly unix?: string;
+}
+
+/** An open listening socket. */
+export interface RawListener {
+  /** The port that was bound; 0 for a unix socket. */
+  readonly port: number;
+  readonly hostname: string;
+  /** Accepts no more and resets what the kernel had queued. Open connections stay. */
+  stop(): void;
+}
+
+/** A way to make sockets. */
+export interface Transport {
+  /**
+   * Listens at `address`. `accept` is called for each connection and gives its handler, or `null` to refuse it with a reset.
+   * @throws ListenError (net/errors.ts) when the address cannot be bound.
+   */
+  listen(address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener;
+  /**
+   * Connects to `address`; then exactly one of `opened` (which gives the handler) and `failed` is called, never synchronously.
+   * The function it gives abandons the attempt: afterwards neither is called.
+   */
+  connect(
+    address: SocketAddress,
+    opened: (socket: RawSocket) => SocketHandler,
+    failed: (error: unknown) => void,
+  ): () => void;
+}
+
+/** A host with sockets. */
+export interface NetHost extends Host {
+  readonly transport: Transport;
+}
