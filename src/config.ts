@@ -9,6 +9,9 @@ export const PASS_STEPS_MAX: number = 256;
 /** Leaves that may finish without parking in one step. A handler fed by an always-ready peer then goes to the end of the ring. */
 export const STEP_BUDGET: number = 128;
 
+/** Steps inside each other when a task joins one that is the next to run: each takes a piece of the native stack. */
+export const NESTED_STEPS_MAX: number = 16;
+
 /** First size of the ready ring, in tasks. It doubles when full. */
 export const RING_TASKS_INITIAL: number = 256;
 
@@ -92,6 +95,9 @@ export const HEAD_MS: number = 30_000;
 
 /** Ms that a body being read may stand still. */
 export const BODY_STALL_MS: number = 30_000;
+
+/** Bytes a second that a body must come with while it is read, averaged over the stall time: a trickle must not hold a handler for ever. */
+export const BODY_BYTES_PER_SECOND_MIN: number = 240;
 
 /** Ms that a connection may stay idle between two requests. */
 export const KEEP_ALIVE_MS: number = 75_000;

@@ -1,6 +1,7 @@
 // millrace: a network runtime for Bun. This is the table of contents, in reading order, bound to the Bun host. HTTP is in
 // "millrace/http", the simulated host for tests in "millrace/sim".
 
+import type { Instrument } from "./core/instrument.ts";
 import type { Body } from "./core/operation.ts";
 import { runOn } from "./core/run.ts";
 import type { Task } from "./core/task.ts";
@@ -12,6 +13,17 @@ import { bunScheduler } from "./bun/scheduler.ts";
  */
 export function run<T>(body: Body<T>, name?: string): Task<T> {
   return runOn(bunScheduler(), body, name);
+}
+
+/** Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first. */
+export function instrument(hooks: Instrument): Disposable {
+  const scheduler = bunScheduler();
+  scheduler.instrument = hooks;
+  return {
+    [Symbol.dispose]: () => {
+      if (scheduler.instrument === hooks) scheduler.instrument = null;
+    },
+  };
 }
 
 export { main, type MainOptions } from "./main.ts";

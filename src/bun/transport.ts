@@ -63,10 +63,7 @@ function own(raw: Socket, handler: SocketHandler): void {
 }
 
 /** Connects. Rejects for everything, where Bun.connect throws at once for some addresses, such as a port out of range. */
-async function attempt(
-  address: SocketAddress,
-  socket: Bun.SocketHandler<SocketHandler | undefined>,
-): Promise<void> {
+async function attempt(address: SocketAddress, socket: Bun.SocketHandler<SocketHandler | undefined>): Promise<void> {
   const { unix, hostname = "127.0.0.1", port = 0 } = address;
   const options = { allowHalfOpen: true, socket, data: undefined };
   if (unix === undefined) await Bun.connect<SocketHandler | undefined>({ ...options, hostname, port });
@@ -98,7 +95,9 @@ const callbacks = {
 };
 
 function connectError(address: SocketAddress, error: unknown): ConnectError {
-  return new ConnectError(`Cannot connect to ${describeAddress(address)}: ${(error as Error).message}`, { cause: error });
+  return new ConnectError(`Cannot connect to ${describeAddress(address)}: ${(error as Error).message}`, {
+    cause: error,
+  });
 }
 
 function listenError(address: SocketAddress, error: unknown): ListenError {

@@ -5,7 +5,7 @@
 //   a child or the body fails   siblings and body are cancelled; the first error leaves the scope as itself, the others hang on it
 //   cancel() from inside        children end; the body's value if it had finished, else ScopeCancelledError
 //   the deadline passes         as cancel(), but TimeoutError
-//   a cancel from outside       children end, then that same Cancelled goes on outwards
+//   a cancel from outside       children end, then that same Cancelled goes on outwards, unless body and children had ended before
 
 import { DEFER_GRACE_MS } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
@@ -15,6 +15,7 @@ import {
   type Body,
   finish,
   iterate,
+  labelOf,
   Leaf,
   type Operation,
   operationOf,
@@ -23,7 +24,7 @@ import {
   suspend,
 } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
-import { Task, Wait } from "../core/task.ts";
+import { FAILED, Task, Wait } from "../core/task.ts";
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import { PushedNode, runningTask } from "./cancel.ts";
 import { Once } from "./delegate.ts";
@@ -118,7 +119,7 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
     this.assertOpen("spawn a task into");
     const generator = iterate(body, "Cannot spawn a task");
     this.#live++;
-    return this.holder.kernel.spawn(this, generator, name ?? (typeof body === "function" ? body.name : ""));
+    return this.holder.kernel.spawn(this, generator, labelOf(body, name));
   }
 
   start<T>(body: (ready: (value: T) => void) => Operation<unknown>, name?: string): Operation<T> {
@@ -164,6 +165,7 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   // --- for the tree ----------------------------------------------------------------------------------------------------------
 
   override afterCancel(cause: Cancelled): void {
+    this.#cutShort();
     this.#abort?.abort(cause.reason);
   }
 
@@ -173,7 +175,7 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
 
   override childExited(child: CancelNode): void {
     this.#live--;
-    if (child instanceof Task && child.ending === "failed") this.#failed(child.outcome);
+    if (child instanceof Task && child.state === FAILED) this.#failed(child.outcome);
     if (this.#live === 0) this.#join?.allEnded();
   }
 
@@ -188,6 +190,7 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
 
   /** Parks until no child is left. */
   allEnded(): ScopeJoin {
+    this.#cutShort();
     this.#join = new ScopeJoin(this, this.holder);
     return this.#join;
   }
@@ -223,6 +226,11 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
       `Cannot give the value of ${this.#describe()}: it was cancelled before its body finished`,
       cause,
     );
+  }
+
+  /** A cancel from outside that finds living children interrupts the scope, even if its body is over. */
+  #cutShort(): void {
+    if (this.#live > 0 && this.cause !== null && this.cause.scope !== this) this.#interruption ??= this.cause;
   }
 
   #failed(error: unknown): void {

@@ -1,6 +1,7 @@
 // Shielding: letting clean-up finish inside a scope that is already cancelled.
 
 import { type Cancelled, spread } from "../core/cancel-tree.ts";
+import { watch } from "../core/forgotten.ts";
 import { type Body, type Operation, operationOf } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
 import type { Task, Wait } from "../core/task.ts";
@@ -14,6 +15,7 @@ import { Once } from "./delegate.ts";
  */
 export function shield<T>(operation: Body<T>, graceMs: number): Operation<T> {
   assertMs(graceMs, "Cannot shield");
+  watch?.adopted(operation);
   return new Once("shield", () => runShield(operation, graceMs));
 }
 
@@ -72,7 +74,7 @@ class ShieldNode extends PushedNode implements TimerOwner {
     this.#graceOver = true;
     this.holder.kernel.gracesExpired++;
     // The same cause may have been thrown outside already; in here it is news.
-    this.holder.delivered = null;
+    this.holder.extras.delivered = null;
     spread(this, this.#outside as Cancelled);
   }
 

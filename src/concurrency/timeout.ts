@@ -36,6 +36,7 @@ class Deadline<T, R> implements Operation<T | R>, Iterator<Wait, T | R, any> {
     this.#ms = ms;
     this.#operation = operation;
     this.#throws = throws;
+    watch?.adopted(operation);
     watch?.made(this);
   }
 

@@ -1,7 +1,7 @@
 // The report of a deadlock: the tree of tasks, each with what it waits for and the line where it waits.
 
 import { TREE_LINES_MAX } from "../config.ts";
-import type { CancelNode } from "./cancel-tree.ts";
+import { type CancelNode, nextChild } from "./cancel-tree.ts";
 import { DeadlockError } from "./errors.ts";
 import { describeTask, PARKED, RUNNING, Task } from "./task.ts";
 import { whereIsTask } from "./where.ts";
@@ -22,8 +22,7 @@ export function printTaskTree(root: Task): string {
     if (lines.length === TREE_LINES_MAX) return `${lines.join("\n")}\n...`;
     if (node instanceof Task) lines.push("  ".repeat(depth) + describeLine(node));
     const inner = node instanceof Task ? depth + 1 : depth;
-    for (let child = node.lastChild; child !== null; child = child.previousSibling)
-      stack.push({ node: child, depth: inner });
+    for (const child of childrenOf(node).reverse()) stack.push({ node: child, depth: inner });
   }
   return lines.join("\n");
 }
@@ -32,4 +31,10 @@ function describeLine(task: Task): string {
   if (task.state !== PARKED) return `${describeTask(task)}: ${task.state === RUNNING ? "running" : "ready"}`;
   const [line] = whereIsTask(task);
   return `${describeTask(task)}: waits for ${task.wait?.reason ?? "nothing"}${line === undefined ? "" : ` at ${line}`}`;
+}
+
+function childrenOf(node: CancelNode): CancelNode[] {
+  const children: CancelNode[] = [];
+  for (let child = node.firstChild; child !== null; child = nextChild(node, child)) children.push(child);
+  return children;
 }

@@ -23,6 +23,12 @@ export class ForgottenWatch {
     if (running !== null) this.#made.push({ operation, node: running.node, trace: new Error() });
   }
 
+  /** An operation was given to another, which is watched in its place: it may well run it in a later step, as in `spawn(timeout(5, read))`. */
+  adopted(operation: unknown): void {
+    const at = this.#made.findLastIndex((entry) => entry.operation === operation);
+    if (at !== -1) this.#made.splice(at, 1);
+  }
+
   /** Ends the step: a report for each operation that was not run, unless its scope was cancelled meanwhile. */
   endStep(): string[] {
     if (this.#made.length === 0) return [];

@@ -1,16 +1,15 @@
-// Joining a task: `yield* task` parks until the task has ended, then gives its value or throws its error. Any number may join one task.
+// Joining a task: `yield* task` parks until the task has ended, then gives its value or throws its error. Any number may join one task; they
+// stand in a circular list of their own, so that the common single join allocates nothing but its leaf.
 
 import { finish, Leaf, suspend } from "./operation.ts";
-import { describeTask, ENDED, type Kernel, type Task, taskCancelledError, type Wait } from "./task.ts";
-import { type Waiter, WaitQueue } from "./wait-queue.ts";
+import { describeTask, FAILED, type Joiner, RETURNED, type Task, taskCancelledError, type Wait } from "./task.ts";
 
 /** The leaf that `yield* task` runs. */
-export class JoinLeaf<out T> extends Leaf<T> implements Waiter {
-  nextWaiter: Waiter | null = null;
-  previousWaiter: Waiter | null = null;
-  /** The task that waits. */
-  joiner: Task<any> | null = null;
+export class JoinLeaf<out T> extends Leaf<T> implements Joiner {
+  nextJoiner: Joiner = this;
+  previousJoiner: Joiner = this;
   readonly #target: Task<T>;
+  #task: Task<any> | null = null;
 
   constructor(target: Task<T>) {
     super();
@@ -22,33 +21,61 @@ export class JoinLeaf<out T> extends Leaf<T> implements Waiter {
   }
 
   protected start(): IteratorResult<Wait, T> {
-    return this.#target.state === ENDED ? this.resume() : suspend(this);
+    const target = this.#target;
+    // A task that is the next to run anyway takes its first step here and now: when that ends it, nobody has to park (bench/micro/spawn-one.ts).
+    if (target.state < RETURNED) target.kernel.runIfNext(target);
+    return target.state >= RETURNED ? this.resume() : suspend(this);
   }
 
   protected resume(): IteratorReturnResult<T> {
     const target = this.#target;
-    if (target.ending === "returned") return finish(target.outcome as T);
-    if (target.ending === "failed") throw target.outcome;
+    if (target.state === RETURNED) return finish(target.outcome as T);
+    if (target.state === FAILED) throw target.outcome;
     throw taskCancelledError(target);
   }
 
   park(task: Task<any>): void {
-    this.joiner = task;
-    this.#target.joiners ??= new WaitQueue<Waiter>();
-    this.#target.joiners.push(this);
+    this.#task = task;
+    const target = this.#target;
+    const first = target.joiners;
+    if (first === null) {
+      target.joiners = this;
+      return;
+    }
+    const last = first.previousJoiner;
+    this.previousJoiner = last;
+    this.nextJoiner = first;
+    last.nextJoiner = this;
+    first.previousJoiner = this;
   }
 
   unpark(): boolean {
-    this.#target.joiners?.remove(this);
-    this.joiner = null;
+    const target = this.#target;
+    const { nextJoiner, previousJoiner } = this;
+    if (nextJoiner === this) target.joiners = null;
+    else {
+      if (target.joiners === this) target.joiners = nextJoiner;
+      previousJoiner.nextJoiner = nextJoiner;
+      nextJoiner.previousJoiner = previousJoiner;
+    }
     return true;
+  }
+
+  targetEnded(): void {
+    const task = this.#task as Task<any>;
+    task.kernel.wake(task, this);
   }
 }
 
 /** Wakes all that join `task`, in the order in which they came. */
-export function wakeJoiners(kernel: Kernel, task: Task<any>): void {
-  for (let waiter = task.joiners?.shift(); waiter; waiter = task.joiners?.shift()) {
-    const leaf = waiter as JoinLeaf<unknown>;
-    kernel.wake(leaf.joiner as Task, leaf);
-  }
+export function wakeJoiners(task: Task<any>): void {
+  const first = task.joiners;
+  if (first === null) return;
+  task.joiners = null;
+  let joiner = first;
+  do {
+    const { nextJoiner } = joiner;
+    joiner.targetEnded();
+    joiner = nextJoiner;
+  } while (joiner !== first);
 }

@@ -9,7 +9,7 @@
 import type { Cancelled } from "./cancel-tree.ts";
 import { ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
-import { describeTask, running, type Task, Wait } from "./task.ts";
+import { charge, describeTask, running, type Task, Wait } from "./task.ts";
 
 /** Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too. */
 export interface Operation<out T> {
@@ -51,10 +51,11 @@ export const IDLE = 2;
  * prologue (cancelled? budget spent?) are settled here.
  */
 export abstract class Leaf<out T> extends Wait implements Operation<T> {
-  protected state: number = FRESH;
+  declare protected state: number;
 
   constructor() {
     super();
+    this.state = FRESH;
     watch?.made(this);
   }
 
@@ -101,7 +102,7 @@ export function begin(task: Task | null, leaf: { readonly reason: string }): Ite
       `Cannot run the operation "${leaf.reason}": no task is running; start one with run() or main()`,
     );
   if (task.node.cause !== null) return deliver(task, task.node.cause);
-  if (--task.budget < 0) return suspend(ONCE_ROUND);
+  if (!charge()) return suspend(ONCE_ROUND);
   return null;
 }
 
@@ -117,13 +118,13 @@ export function probed(wait: Wait): IteratorYieldResult<Wait> {
  * budget, as a loop may well make a scope of its own in each round, cancel it and catch the outcome.
  */
 function deliver(task: Task, cause: Cancelled): IteratorYieldResult<Wait> {
-  if (task.delivered === cause) {
+  if (task.rare?.delivered === cause) {
     task.kernel.swallowed(task);
     return suspend(ONCE_ROUND_THEN_THROW);
   }
-  task.delivered = cause;
+  task.extras.delivered = cause;
   task.kernel.delivering(task);
-  if (--task.budget < 0) return suspend(ONCE_ROUND_THEN_THROW);
+  if (!charge()) return suspend(ONCE_ROUND_THEN_THROW);
   throw cause;
 }
 
@@ -145,7 +146,7 @@ class OnceRound extends Wait {
 }
 
 const ONCE_ROUND = new OnceRound(() => undefined);
-const ONCE_ROUND_THEN_THROW = new OnceRound((task) => task.delivered);
+const ONCE_ROUND_THEN_THROW = new OnceRound((task) => task.extras.delivered);
 
 /** An operation, or a function that makes one: what `run`, `spawn` and `scope` take. */
 export type Body<T> = Operation<T> | (() => Operation<T>);
@@ -164,6 +165,11 @@ export function operationOf<T>(body: Body<T>, attempt: string): Operation<T> {
 /** Starts the iterator of a body, for those who drive it by hand. @throws ProtocolError as {@link operationOf}. */
 export function iterate<T>(body: Body<T>, attempt: string): Iterator<Wait, T, any> {
   return operationOf(body, attempt)[Symbol.iterator]();
+}
+
+/** What a task that runs `body` is called. */
+export function labelOf(body: Body<unknown>, name: string | undefined): string | { readonly name: string } {
+  return name ?? (typeof body === "function" ? body : "");
 }
 
 /** A task yielded something that is none of our waits. */

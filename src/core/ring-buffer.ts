@@ -48,6 +48,11 @@ export class RingBuffer<T extends object> {
     return item;
   }
 
+  /** The oldest item, which stays; `undefined` when the ring is empty. */
+  peek(): T | undefined {
+    return this.#slots[this.#head & this.#mask];
+  }
+
   #grow(): void {
     const old = this.#slots;
     const size = this.size;

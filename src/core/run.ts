@@ -2,14 +2,15 @@
 
 import { isCancelled } from "./cancel-tree.ts";
 import { DeadlockError } from "./errors.ts";
-import { type Body, finish, type Operation, operationOf, PROBE, probed, suspend } from "./operation.ts";
+import { watch } from "./forgotten.ts";
+import { type Body, finish, type Operation, labelOf, operationOf, PROBE, probed, suspend } from "./operation.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { running, type Task, Wait } from "./task.ts";
 
 /** Starts `body` as a root task of `scheduler`. It ends when its body has ended and every conn it left closing is closed. */
 export function runOn<T>(scheduler: Scheduler, body: Body<T>, name?: string): Task<T> {
-  const title = name ?? (typeof body === "function" ? body.name : "");
-  return scheduler.spawn(null, root(scheduler, operationOf(body, "Cannot run")), title);
+  watch?.adopted(body);
+  return scheduler.spawn(null, root(scheduler, operationOf(body, "Cannot run")), labelOf(body, name));
 }
 
 function* root<T>(scheduler: Scheduler, operation: Operation<T>): Generator<Wait, T, unknown> {

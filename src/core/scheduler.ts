@@ -6,7 +6,7 @@
 // fire inside our own calls, and a running generator cannot be resumed. What a resume carries is fixed when the task is woken,
 // so a late cancel never overwrites a delivered value. A pass is bounded, so that tasks cannot starve sockets.
 
-import { PASS_STEPS_MAX, REPORTS_MAX, RING_TASKS_INITIAL, STEP_BUDGET } from "../config.ts";
+import { NESTED_STEPS_MAX, PASS_STEPS_MAX, REPORTS_MAX, RING_TASKS_INITIAL, STEP_BUDGET } from "../config.ts";
 import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
 import { deadlock } from "./deadlock.ts";
 import { watch, watchForgotten } from "./forgotten.ts";
@@ -16,14 +16,16 @@ import { JoinLeaf, wakeJoiners } from "./join.ts";
 import { foreignYield } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import {
-  ENDED,
-  type Ending,
+  budgetLeft,
+  CANCELLED,
+  enterStep,
+  FAILED,
   type Kernel,
   PARKED,
   QUEUED,
+  RETURNED,
   RUNNING,
   running,
-  setRunning,
   settle,
   Task,
   Wait,
@@ -60,6 +62,8 @@ export class Scheduler implements Kernel, HostClient {
   #depth = 0;
   #deferred = false;
   #endsRound = false;
+  /** Steps inside steps: see `runIfNext`. */
+  #nested = 0;
   #alarmAt = Number.POSITIVE_INFINITY;
   #lastId = 0;
   #reports = 0;
@@ -74,8 +78,8 @@ export class Scheduler implements Kernel, HostClient {
   // --- making and waking tasks -----------------------------------------------------------------------------------------------
 
   /** Makes a task below `parent` (`null`: a root) and puts it on the ring for its first step. */
-  spawn<T>(parent: CancelNode | null, generator: Iterator<Wait, T, any>, name: string): Task<T> {
-    const task = new Task<T>(this, ++this.#lastId, name, generator);
+  spawn<T>(parent: CancelNode | null, generator: Iterator<Wait, T, any>, label: Task["label"]): Task<T> {
+    const task = new Task<T>(this, ++this.#lastId, label, generator);
     if (parent === null) this.roots.add(task as Task);
     else attach(task as Task, parent);
     this.#queue(task as Task);
@@ -170,7 +174,7 @@ export class Scheduler implements Kernel, HostClient {
     for (const root of this.roots) {
       const error = deadlock(root);
       // A root that was cancelled for this before and is stuck again cannot be unwound: it is given up.
-      if (!root.cancelTree(error)) this.#exit(root, "failed", error);
+      if (!root.cancelTree(error)) this.#exit(root, FAILED, error);
     }
   }
 
@@ -225,6 +229,7 @@ export class Scheduler implements Kernel, HostClient {
     this.passes++;
     const ring = this.#ring;
     const outer = running;
+    const leaves = budgetLeft();
     try {
       for (let steps = PASS_STEPS_MAX; steps > 0; steps--) {
         const task = ring.shift();
@@ -233,7 +238,7 @@ export class Scheduler implements Kernel, HostClient {
       }
     } catch (error) {
       // What tasks throw ends in their own outcome. This came from a park, a hook or a join: nobody but us can be blamed.
-      setRunning(outer);
+      enterStep(outer, leaves);
       this.host.fatal(error);
     }
     if (ring.size > 0) this.#askForTurn();
@@ -243,16 +248,30 @@ export class Scheduler implements Kernel, HostClient {
     }
   }
 
+  runIfNext(task: Task<any>): boolean {
+    if (this.#ring.peek() !== task || this.#nested >= NESTED_STEPS_MAX || this.instrument !== null || watch !== null)
+      return false;
+    this.#ring.shift();
+    this.#nested++;
+    try {
+      this.#step(task);
+    } catch (error) {
+      this.host.fatal(error);
+    }
+    this.#nested--;
+    return true;
+  }
+
   #step(task: Task): void {
     const outer = running;
-    const token = task.token;
+    const leaves = budgetLeft();
+    const { token } = task;
     this.steps++;
     task.state = RUNNING;
-    task.budget = STEP_BUDGET;
-    setRunning(task);
+    enterStep(task, STEP_BUDGET);
     if (this.instrument !== null || watch !== null) this.#watchedStep(task, token);
     else this.#resume(task, token);
-    setRunning(outer);
+    enterStep(outer, leaves);
   }
 
   #resume(task: Task, token: unknown): void {
@@ -260,10 +279,10 @@ export class Scheduler implements Kernel, HostClient {
     try {
       result = task.generator.next(token);
     } catch (error) {
-      this.#exit(task, isCancelled(error) ? "cancelled" : "failed", error);
+      this.#exit(task, isCancelled(error) ? CANCELLED : FAILED, error);
       return;
     }
-    if (result.done === true) this.#exit(task, "returned", result.value);
+    if (result.done === true) this.#exit(task, RETURNED, result.value);
     else this.#park(task, result.value);
   }
 
@@ -304,31 +323,28 @@ export class Scheduler implements Kernel, HostClient {
     if (watch === null) return;
     const forgotten = watch.endStep();
     watch.restore(outer ?? []);
-    if (this.host.development && task.ending !== "failed")
-      for (const text of forgotten) this.report(text);
+    if (this.host.development && task.state !== FAILED) for (const text of forgotten) this.report(text);
   }
 
-  #exit(task: Task, ending: Ending, outcome: unknown): void {
-    task.state = ENDED;
-    task.ending = ending;
-    task.outcome = outcome;
-    task.token = undefined;
+  #exit(task: Task, ending: number, outcome: unknown): void {
+    task.state = ending;
+    task.token = outcome;
     task.generator = OVER;
     const parent = task.parent;
-    if (task.joiners !== null) wakeJoiners(this, task);
+    if (task.joiners !== null) wakeJoiners(task);
     if (parent === null) this.#rootExited(task);
     else {
       detach(task);
       parent.childExited(task);
     }
-    settle(task);
+    if (task.rare !== null) settle(task);
     this.instrument?.taskExited?.(task);
   }
 
   #rootExited(root: Task): void {
     this.roots.delete(root);
     // A root that fails with nobody looking must not vanish: the rejected promise makes the engine report it.
-    if (root.ending === "failed") void root.promise;
+    if (root.state === FAILED) void root.promise;
     if (this.roots.size === 0 && this.#alarmAt !== Number.POSITIVE_INFINITY) {
       this.#alarmAt = Number.POSITIVE_INFINITY;
       this.host.wakeAt(this.#alarmAt);
@@ -338,14 +354,14 @@ export class Scheduler implements Kernel, HostClient {
   // --- reports ---------------------------------------------------------------------------------------------------------------
 
   delivering(task: Task<any>): void {
-    if (this.host.development) task.deliveredAt = new Error();
+    if (this.host.development) task.extras.deliveredAt = new Error();
   }
 
   swallowed(task: Task<any>): void {
     this.swallowedCancels++;
     this.report(
       `A Cancelled was thrown into task ${task.id} (${task.name}) again: it was caught and not rethrown, or a finally block ran an operation without shield()\n` +
-        `first thrown ${task.deliveredAt?.stack ?? "at its wait"}\nnow thrown ${new Error().stack ?? ""}`,
+        `first thrown ${task.extras.deliveredAt?.stack ?? "at its wait"}\nnow thrown ${new Error().stack ?? ""}`,
     );
   }
 

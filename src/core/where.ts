@@ -3,18 +3,19 @@
 
 import { REPORT_FRAMES_MAX } from "../config.ts";
 import { PROBE } from "./operation.ts";
-import { PARKED, running, setRunning, type Task } from "./task.ts";
+import { budgetLeft, enterStep, PARKED, running, type Task } from "./task.ts";
 
 /** The stack of a parked task, innermost frame first, without millrace's own leaf; empty for a task that is not parked. */
 export function whereIsTask(task: Task<any>): string[] {
   if (task.state !== PARKED) return [];
   const outer = running;
-  setRunning(task);
+  const leaves = budgetLeft();
+  enterStep(task, 0);
   PROBE.stack = "";
   try {
     task.generator.next(PROBE);
   } finally {
-    setRunning(outer);
+    enterStep(outer, leaves);
   }
   const frames = PROBE.stack.split("\n").filter((line) => /^\s*at /.test(line));
   const own = frames.findIndex((line) => line.includes("whereIsTask"));
@@ -30,4 +31,5 @@ function isLeafFrame(line: string): boolean {
   return /^(probed|next|throw)\b/.test(line) || OWN_FRAME.test(line);
 }
 
-const OWN_FRAME = /\bcore\/(operation|run)\.ts:|^\S*(runScope|runDeferred|runShield|#run) .*\bconcurrency\/(scope|shield)\.ts:/;
+const OWN_FRAME =
+  /\bcore\/(operation|run)\.ts:|^\S*(runScope|runDeferred|runShield|#run) .*\bconcurrency\/(scope|shield)\.ts:/;

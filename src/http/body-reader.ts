@@ -2,22 +2,28 @@
 // paused.
 
 import type { Operation } from "../core/operation.ts";
-import type { Wait } from "../core/task.ts";
+import type { Task, Wait } from "../core/task.ts";
 import { ReadingLeaf } from "../net/reading.ts";
 import { OPEN } from "../net/conn-state.ts";
 import { UnexpectedEndError } from "../net/errors.ts";
+import { RequestOverError, requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** The next piece of the body, as it came; `null` at its end. @throws Rejection, or UnexpectedEndError when the client left in the middle. */
+/**
+ * The next piece of the body, as it came; `null` at its end.
+ * @throws Rejection, UnexpectedEndError when the client left in the middle, RequestOverError once the request was answered.
+ */
 export function readChunk(exchange: Exchange): Operation<Uint8Array | null> {
-  return new BodyLeaf(exchange);
+  return new BodyLeaf(exchange, exchange.number);
 }
 
-/** The whole body. Bounded by the body limit of the request. */
+/** The whole body, or what is left of it. Bounded by the body limit of the request. @throws RequestOverError when it was read before. */
 export function* readAll(exchange: Exchange): Generator<Wait, Uint8Array, unknown> {
+  const { number } = exchange;
+  if (exchange.bodyRead) throw new RequestOverError("Cannot read the body of the request: it was read before");
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for (let chunk: Uint8Array | null; (chunk = yield* readChunk(exchange)) !== null;) {
+  for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) {
     chunks.push(chunk);
     size += chunk.length;
   }
@@ -33,11 +39,14 @@ export function* readAll(exchange: Exchange): Generator<Wait, Uint8Array, unknow
 
 class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
   readonly #exchange: Exchange;
+  /** Of the request that the leaf was made for: it must not read from the next. */
+  readonly #number: number;
   #error: { thrown: unknown } | null = null;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, number: number) {
     super(exchange.host.conn);
     this.#exchange = exchange;
+    this.#number = number;
     this.wanted = 1;
   }
 
@@ -45,9 +54,20 @@ class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
     return `the request body on ${this.conn.describe()}`;
   }
 
+  override park(task: Task): void {
+    super.park(task);
+    if (this.conn.reader === this) this.#exchange.host.bodyAwaited();
+  }
+
+  override unpark(): boolean {
+    this.#exchange.host.bodyArrived(0);
+    return super.unpark();
+  }
+
   /** May be asked inside a socket callback, where nothing may be thrown: an error is kept for the task. */
   protected ready(): boolean {
     try {
+      if (this.#exchange.number !== this.#number) throw requestOver("the body");
       this.#exchange.beginBody();
       return this.#exchange.advance() || this.conn.input !== OPEN || this.conn.closing !== null;
     } catch (thrown) {
@@ -57,11 +77,13 @@ class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
   }
 
   protected value(): Uint8Array | null {
-    if (this.#error !== null) throw this.#error.thrown;
     const exchange = this.#exchange;
+    exchange.host.bodyArrived(exchange.dataLength);
+    if (this.#error !== null) throw this.#error.thrown;
     if (exchange.dataLength > 0) return exchange.take();
     if (exchange.bodyOver) return null;
     this.conn.inputOver();
+    exchange.cutShort();
     throw new UnexpectedEndError(
       `Cannot read the request body on ${this.conn.describe()}: its input ended in the middle`,
     );

@@ -18,6 +18,11 @@ export class RequestOverError extends MillraceError {
   }
 }
 
+/** @internal The error for what was asked of a request that is over. */
+export function requestOver(what: string): RequestOverError {
+  return new RequestOverError(`Cannot read ${what} of the request: it has been answered`);
+}
+
 /** A streamed reply wrote more or fewer bytes than it had announced. */
 export class BodyLengthError extends MillraceError {
   override name = "BodyLengthError";

@@ -6,8 +6,9 @@ import { ChunkedDecoder } from "./wire/chunked.ts";
 import { BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
 import { HeadParser } from "./wire/head-parser.ts";
 import type { HttpLimits } from "./wire/limits.ts";
+import { METHOD_OTHER } from "./wire/methods.ts";
 import { DATA, END } from "./wire/outcome.ts";
-import type { Rejection } from "./wire/rejection.ts";
+import { Rejection } from "./wire/rejection.ts";
 
 /** What the connection offers to its exchange. */
 export interface ExchangeHost {
@@ -15,11 +16,15 @@ export interface ExchangeHost {
   readonly limits: HttpLimits;
   /** Aborts when the client is gone or the server is cancelled. */
   readonly signal: AbortSignal;
-  /** The first read of a body: sends 100 Continue if the client waits for it, and starts the stall clock. */
+  /** The first read of a body: sends 100 Continue if the client waits for it. */
   bodyWanted(): void;
-  /** Bytes of the body came. */
-  bodyProgressed(): void;
+  /** A read of the body parks: its clock runs. */
+  bodyAwaited(): void;
+  /** The read goes on with `bytes` of content, or was given up. */
+  bodyArrived(bytes: number): void;
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** The present request of a connection. */
 export class Exchange {
@@ -71,15 +76,39 @@ export class Exchange {
   end(): void {
     this.number++;
     this.head.reset();
+    // Were it still HEAD, the refusal of a next request that is faulty from its first byte on would lack its body.
+    this.head.methodCode = METHOD_OTHER;
   }
 
-  /** Sets the body limit of this request. Before the first read. */
+  /** Lets go of the bytes of the last head: an idle connection holds none. */
+  release(): void {
+    this.bytes = NOTHING;
+  }
+
+  /** Bytes of the body that were announced and not read; 0 of a chunked one. */
+  get announcedBytes(): number {
+    return this.bodyOver || this.framing.body !== BODY_LENGTH ? 0 : this.#remaining;
+  }
+
+  /** The body was read to its end. */
+  get bodyRead(): boolean {
+    return this.#begun && this.bodyOver;
+  }
+
+  /** Nobody reads the rest of the body. One that was not begun need not keep to its limit: how much is dropped has a bound of its own. */
+  dropBody(): void {
+    if (!this.#begun) this.#bodyBytesMax = Number.MAX_SAFE_INTEGER;
+  }
+
+  /** Sets the body limit of this request. Before the first read. @throws RangeError */
   limitBody(bytesMax: number): void {
+    if (!(bytesMax >= 0)) throw new RangeError(`Cannot limit the body to ${bytesMax} bytes: not a number from 0 on`);
     this.#bodyBytesMax = Math.min(bytesMax, Number.MAX_SAFE_INTEGER);
   }
 
-  /** Starts reading the body. @throws Rejection (413) when it is announced to be too long. */
+  /** Starts reading the body, if that was not done. @throws Rejection (413) when it is announced to be too long, and again whatever was wrong before. */
   beginBody(): void {
+    if (this.rejection !== null) throw this.rejection;
     if (this.#begun || this.bodyOver) return;
     this.#begun = true;
     this.#guard(() => {
@@ -127,7 +156,11 @@ export class Exchange {
       conn.received.skip(bytes);
     } else conn.received.skip(this.#consumed);
     conn.consumed();
-    this.host.bodyProgressed();
+  }
+
+  /** The input ended within the body. The handler may catch that, but the client gets 400. */
+  cutShort(): void {
+    this.rejection ??= new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
   }
 
   #advanceChunked(): boolean {

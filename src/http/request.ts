@@ -4,7 +4,7 @@
 import type { Operation } from "../core/operation.ts";
 import type { Wait } from "../core/task.ts";
 import { readAll, readChunk } from "./body-reader.ts";
-import { RequestOverError } from "./errors.ts";
+import { requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { BODY_NONE } from "./wire/framing.ts";
 import { sliceLatin1 } from "./wire/text.ts";
@@ -91,7 +91,7 @@ export class HttpRequest {
 
   /** Aborts when the client is gone or the server gives the request up: the bridge to `fetch` and its like. */
   get signal(): AbortSignal {
-    return this.#exchange.host.signal;
+    return this.#present("the signal").host.signal;
   }
 
   /** Whether a body follows. */
@@ -126,16 +126,12 @@ export class HttpRequest {
 
   #present(what: string): Exchange {
     const exchange = this.#exchange;
-    if (exchange.number !== this.#number) throw overError(what);
+    if (exchange.number !== this.#number) throw requestOver(what);
     return exchange;
   }
 }
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
-
-function overError(what: string): RequestOverError {
-  return new RequestOverError(`Cannot read ${what} of the request: it has been answered`);
-}
 
 class LazyHeaders implements RequestHeaders {
   readonly #exchange: Exchange;
@@ -181,7 +177,7 @@ class LazyHeaders implements RequestHeaders {
   }
 
   #present(): Exchange {
-    if (this.#exchange.number !== this.#number) throw overError("the headers");
+    if (this.#exchange.number !== this.#number) throw requestOver("the headers");
     return this.#exchange;
   }
 }

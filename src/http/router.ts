@@ -44,7 +44,7 @@ export function router(routes: readonly Route[]): HttpHandler {
 
 function noRoute(request: HttpRequest, allowed: string[]): ReturnType<HttpHandler> {
   if (allowed.length === 0) return text("Not Found\n", { status: 404 });
-  if (allowed.includes("GET")) allowed.push("HEAD");
+  if (allowed.includes("GET") && !allowed.includes("HEAD")) allowed.push("HEAD");
   const headers = { allow: allowed.join(", ") };
   return request.method === "OPTIONS"
     ? empty(204, { headers })

@@ -29,9 +29,9 @@ import type { Rejection } from "./wire/rejection.ts";
 
 /** Options of {@link serveHttp}. Limits that are not given have the defaults of config.ts. */
 export interface HttpOptions extends Partial<HttpLimits> {
-  /** Ms from the first byte of a head to its last; also until the first byte on a new connection. Default 30,000. Then 408. */
+  /** Ms from the first byte of a head to its last; then 408. Also until the first byte on a new connection; then it is closed. Default 30,000. */
   readonly headMs?: number;
-  /** Ms that a body being read may stand still. Default 30,000. Then 408. */
+  /** Ms that a handler may wait for a body that stands still, or that comes with less than 240 bytes a second. Default 30,000. Then 408. */
   readonly bodyStallMs?: number;
   /** Ms that a client may take none of what is waiting for it. Default 30,000. Then the connection is reset. */
   readonly writeStallMs?: number;

@@ -4,7 +4,7 @@
 
 import { LINGER_BYTES_MAX, LINGER_MS, WRITE_STALL_MS } from "../config.ts";
 import { Timer, type TimerOwner } from "../core/timers.ts";
-import { type Closer, type ConnState, ENDED, OPEN } from "./conn-state.ts";
+import { type Closer, type ConnState, ENDED, LOST, OPEN } from "./conn-state.ts";
 
 /** The closing of one conn. */
 export class Closing implements Closer, TimerOwner {
@@ -12,6 +12,8 @@ export class Closing implements Closer, TimerOwner {
   readonly #timer: Timer = new Timer(this);
   #deadline = 0;
   #discarded = 0;
+  /** The outbox's count of sent bytes when the stall clock was set last. */
+  #sent = 0;
 
   constructor(conn: ConnState) {
     this.#conn = conn;
@@ -22,15 +24,24 @@ export class Closing implements Closer, TimerOwner {
     const conn = this.#conn;
     conn.scheduler.beginLinger(conn);
     if (this.#bothEnded()) return;
+    if (conn.output === LOST) {
+      // A failed write has told before the socket did.
+      this.outputLost();
+      return;
+    }
+    this.#sent = conn.outbox.sent;
     this.#setDeadline(WRITE_STALL_MS);
     if (conn.output === OPEN) conn.beginEnd();
     else if (conn.output === ENDED) this.finSent();
     else conn.flushNow();
   }
 
-  /** The kernel took some bytes: the stall clock starts anew. */
+  /** Bytes were offered to the kernel. If it took some the stall clock starts anew; a drain without reason is no progress. */
   progressed(): void {
-    if (this.#conn.output !== ENDED) this.#deadline = this.#now() + WRITE_STALL_MS;
+    const { sent } = this.#conn.outbox;
+    if (this.#conn.output === ENDED || sent === this.#sent) return;
+    this.#sent = sent;
+    this.#deadline = this.#now() + WRITE_STALL_MS;
   }
 
   /** Our FIN is out: from now on only the peer can be waited for. */

@@ -103,7 +103,8 @@ export abstract class ConnState implements SocketHandler, Flushable {
   /** @internal @throws why nothing more can be written. */
   assertWritable(): void {
     if (this.output === OPEN && this.closing === null) return;
-    if (this.output === LOST) throw new ConnectionLostError(`Cannot write to ${this.describe()}: the peer is gone`);
+    if (this.output === LOST && this.closing === null)
+      throw new ConnectionLostError(`Cannot write to ${this.describe()}: the peer is gone`);
     throw new ConnectionClosedError(
       `Cannot write to ${this.describe()}: ${this.closing === null ? "its write side was ended" : "it was closed"}`,
     );
@@ -212,12 +213,12 @@ export abstract class ConnState implements SocketHandler, Flushable {
     this.#leave(booked);
   }
 
-  closed(): void {
+  closed(error?: unknown): void {
     if (this.gone) return;
     this.gone = true;
     this.scheduler.enter();
-    // With our own FIN out, a close stands for the peer's FIN.
-    if (this.input === OPEN) this.input = this.output === ENDED ? ENDED : LOST;
+    // With our own FIN out, a close stands for the peer's FIN; one with an error is a reset, and what came before it is no whole.
+    if (this.input === OPEN) this.input = this.output === ENDED && error === undefined ? ENDED : LOST;
     if (this.output !== ENDED) this.output = LOST;
     this.outbox.clear();
     this.wakeBoth();

@@ -26,9 +26,11 @@ export class Conn extends ConnState implements Disposable {
 
   /**
    * Reads what is there, at most `max` bytes; parks while nothing is. Gives `null` at the peer's FIN. The array is the caller's to keep.
-   * @throws ConnectionLostError after a reset, once all that had arrived was read; BusyError when another task reads.
+   * @throws ConnectionLostError after a reset, once all that had arrived was read; BusyError when another task reads; RangeError when `max` is no
+   * positive whole number.
    */
   read(max?: number): Operation<Uint8Array | null> {
+    if (max !== undefined) assertCount(max, 1, "bytes at most");
     const leaf = this.#readLeaf;
     if (leaf !== null && leaf.handOut()) {
       leaf.max = max ?? Number.POSITIVE_INFINITY;
@@ -44,6 +46,7 @@ export class Conn extends ConnState implements Disposable {
    * @throws UnexpectedEndError when it ends in the middle; the bytes stay readable. Otherwise as {@link read}.
    */
   readExactly(count: number): Operation<Uint8Array | null> {
+    assertCount(count, 0, "bytes");
     return new ReadExactlyLeaf(this, count);
   }
 
@@ -52,12 +55,14 @@ export class Conn extends ConnState implements Disposable {
    * @throws LineTooLongError when `max` bytes hold no delimiter, UnexpectedEndError when the stream ends before one; the bytes stay. Otherwise as {@link read}.
    */
   readUntil(delimiter: string | Uint8Array, options: ReadUntilOptions = {}): Operation<Uint8Array | null> {
-    return new ReadUntilLeaf<Uint8Array>(this, delimiter, options.max ?? READ_UNTIL_BYTES_MAX, (bytes) => bytes);
+    // Checked before the leaf is made: one whose constructor throws would be taken for a forgotten operation.
+    if (delimiter.length === 0) throw new RangeError("Cannot read until a delimiter: it is empty");
+    return new ReadUntilLeaf<Uint8Array>(this, delimiter, maxOf(options), (bytes) => bytes);
   }
 
   /** Reads a line of UTF-8 ended by LF or CRLF, without that end; otherwise as {@link readUntil}. An empty line is `""`, the end is `null`. */
   readLine(options: ReadUntilOptions = {}): Operation<string | null> {
-    return new ReadUntilLeaf<string>(this, "\n", options.max ?? READ_UNTIL_BYTES_MAX, lineOf);
+    return new ReadUntilLeaf<string>(this, "\n", maxOf(options), lineOf);
   }
 
   /** Raw readiness: parks until a read would give something, the end and errors included. */
@@ -127,7 +132,11 @@ export class Conn extends ConnState implements Disposable {
 
   /** Resets the connection at once: what the peer has not read yet is lost. */
   terminate(): void {
-    if (!this.gone) this.socket.terminate();
+    if (this.gone) return;
+    this.received.clear();
+    // Never begun: it only tells later operations whose doing this was.
+    this.closing ??= new Closing(this);
+    this.socket.terminate();
   }
 
   /** As {@link close}: `using conn = ...`. */
@@ -140,15 +149,27 @@ export class Conn extends ConnState implements Disposable {
     return this.gone;
   }
 
-  /** IP address of the peer. */
+  /** IP address of the peer; empty for a unix socket, and once the socket is gone. */
   get remoteAddress(): string {
-    return this.socket.remoteAddress;
+    // Whatever their types say, sockets have no addresses then.
+    return (this.socket.remoteAddress as string | undefined) ?? "";
   }
 
-  /** Port of the peer. */
+  /** Port of the peer; 0 for a unix socket, and once the socket is gone. */
   get remotePort(): number {
-    return this.socket.remotePort;
+    return (this.socket.remotePort as number | undefined) ?? 0;
   }
+}
+
+function maxOf({ max = READ_UNTIL_BYTES_MAX }: ReadUntilOptions): number {
+  assertCount(max, 0, "bytes before a delimiter");
+  return max;
+}
+
+/** @throws RangeError when `count` is no whole number from `least` on: a buffer's offsets would be broken by it. */
+function assertCount(count: number, least: number, what: string): void {
+  if (Number.isSafeInteger(count) && count >= least) return;
+  throw new RangeError(`Cannot read ${count} ${what}: expected a whole number from ${least} on`);
 }
 
 function lineOf(bytes: Uint8Array): string {

@@ -32,8 +32,10 @@ class ConnectLeaf extends Leaf<Conn> {
   }
 
   protected resume(): IteratorReturnResult<Conn> {
-    if (this.#conn === null) throw this.#error;
-    return finish(this.#conn);
+    if (this.#conn !== null) return finish(this.#conn);
+    // The error was made in a callback. Its stack is to lead to whoever connects.
+    if (this.#error instanceof Error) Error.captureStackTrace(this.#error);
+    throw this.#error;
   }
 
   park(task: Task): void {

@@ -126,8 +126,10 @@ export class MoreLeaf extends ReadingLeaf<boolean> {
   #seen = -1;
 
   override handOut(): boolean {
+    // Not before: a parked leaf that is asked for again must not forget what it has seen.
+    if (!super.handOut()) return false;
     this.#seen = -1;
-    return super.handOut();
+    return true;
   }
 
   protected ready(): boolean {
@@ -185,7 +187,6 @@ export class ReadUntilLeaf<out T> extends ReadingLeaf<T | null> {
   constructor(conn: ConnState, delimiter: string | Uint8Array, max: number, convert: (bytes: Uint8Array) => T) {
     super(conn);
     this.#delimiter = typeof delimiter === "string" ? Buffer.from(delimiter, "utf8") : delimiter;
-    if (this.#delimiter.length === 0) throw new RangeError("Cannot read until a delimiter: it is empty");
     this.#max = max;
     this.#convert = convert;
     this.wanted = max + this.#delimiter.length;

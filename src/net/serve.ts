@@ -8,6 +8,7 @@ import { checkpoint } from "../concurrency/checkpoint.ts";
 import { shieldAndTell } from "../concurrency/shield.ts";
 import { Once } from "../concurrency/delegate.ts";
 import { isCancelled } from "../core/cancel-tree.ts";
+import type { Host } from "../core/host.ts";
 import { type Operation, operationOf } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import type { Conn } from "./conn.ts";
@@ -46,13 +47,16 @@ function* runServe(
 ): Generator<Wait, never, unknown> {
   const listener = "accept" in where ? where : yield* listen(where);
   const { host } = (running as Task).kernel;
-  const report =
-    options.onError ?? ((error, conn) => host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`));
+  const { onError, onDrain } = options;
+  const report = (error: unknown, conn: Conn): void => {
+    if (onError === undefined) host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`);
+    else guarded(host, "onError", () => onError(error, conn));
+  };
   const draining = new Latch();
   const drain = (): void => {
     listener.close();
     draining.open();
-    options.onDrain?.();
+    if (onDrain !== undefined) guarded(host, "onDrain", onDrain);
   };
   const serving = scope(function* (connections) {
     listener.deliverTo((conn) => {
@@ -81,6 +85,15 @@ function* handle(
     if (!(error instanceof ConnectionLostError)) report(error, conn);
   } finally {
     conn.close();
+  }
+}
+
+/** Calls a function of the user's. What it throws is reported: it would end other connections, or a cancel half-way. */
+function guarded(host: Host, name: string, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    host.report(`${name} of a server threw: ${stackOf(error)}`);
   }
 }
 

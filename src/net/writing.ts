@@ -109,6 +109,13 @@ export class WriteLeaf extends WritingLeaf {
     super.park(task);
   }
 
+  /** A cancelled write forgets its bytes: the leaf is kept and handed out again. */
+  override unpark(): boolean {
+    this.#waited = false;
+    this.data = "";
+    return super.unpark();
+  }
+
   protected perform(): void {
     const { conn, data } = this;
     this.#waited = false;

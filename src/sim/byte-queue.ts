@@ -23,10 +23,10 @@ export class ByteQueue {
     return this.#first;
   }
 
-  /** Takes the first `count` bytes, or all when there are fewer, into a fresh array. */
-  take(count: number): Uint8Array {
-    const taken = new Uint8Array(Math.min(count, this.length));
-    for (let filled = 0; filled < taken.length; ) {
+  /** Takes the first `count` bytes, or all when there are fewer, into fresh memory of that size. A Buffer, as Bun's chunks are. */
+  take(count: number): Buffer {
+    const taken = Buffer.from(new ArrayBuffer(Math.min(count, this.length)));
+    for (let filled = 0; filled < taken.length;) {
       const part = this.peek().subarray(0, taken.length - filled);
       taken.set(part, filled);
       filled += part.length;
@@ -41,6 +41,11 @@ export class ByteQueue {
     this.#first = EMPTY;
     this.length = 0;
   }
+}
+
+/** A copy for sure: `slice` of a Buffer is a view. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);

@@ -46,7 +46,7 @@ export class SimHost implements NetHost {
   /** Events from this number on belong to the next round. */
   #roundEnd = 0;
   #holds = 0;
-  #released: PromiseWithResolvers<void> | null = null;
+  #woken: PromiseWithResolvers<void> | null = null;
 
   constructor(options: SimHostOptions = {}) {
     this.development = options.development ?? true;
@@ -73,6 +73,7 @@ export class SimHost implements NetHost {
 
   defer(): void {
     this.#deferred = true;
+    this.#wake();
   }
 
   wakeAt(deadline: number): void {
@@ -86,14 +87,18 @@ export class SimHost implements NetHost {
 
   release(): void {
     this.#holds--;
-    this.#released?.resolve();
-    this.#released = null;
+    this.#wake();
   }
 
-  /** Settles at the next `release`: a held promise settles in the real event loop, which must be let turn meanwhile. */
-  nextRelease(): Promise<void> {
-    this.#released ??= Promise.withResolvers<void>();
-    return this.#released.promise;
+  /** Settles when something outside has woken this world: a held promise, or a call from real code. The real event loop must turn meanwhile. */
+  nextWake(): Promise<void> {
+    this.#woken ??= Promise.withResolvers<void>();
+    return this.#woken.promise;
+  }
+
+  #wake(): void {
+    this.#woken?.resolve();
+    this.#woken = null;
   }
 
   /** Promises and the like that may still wake a task from outside. */
@@ -145,6 +150,12 @@ export class SimHost implements NetHost {
     if (at === Number.POSITIVE_INFINITY) return false;
     this.#now = at;
     return true;
+  }
+
+  /** Nothing is left to do at this moment: the next move is a jump in time, or there is none. */
+  get isAtRest(): boolean {
+    const next = this.#events[0];
+    return !this.#deferred && this.#alarmAt > this.#now && (next === undefined || next.at > this.#now);
   }
 
   /** Nothing is left that could wake a task: says so to the scheduler. */

@@ -64,6 +64,14 @@ function assertRange(name: string, [min, max]: Range, least: number): void {
   throw new RangeError(`Cannot simulate a network with ${name} from ${min} to ${max}: expected ${least} <= min <= max`);
 }
 
+/** How a socket is addressed. A unix socket has no addresses: Bun's properties are then undefined, whatever their types say. */
+export interface SocketNames {
+  readonly unix: boolean;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly localPort: number | undefined;
+}
+
 /** What was done to and by sockets: exact counts for tests. */
 export interface SocketStatistics {
   /** Calls of `write`. */

@@ -3,7 +3,7 @@
 // time in a simulated world. Unlike a conn it does nothing on its own: it answers no FIN and closes nothing.
 
 import type { RawListener, RawSocket, SocketAddress, SocketHandler } from "../net/transport.ts";
-import { ByteQueue } from "./byte-queue.ts";
+import { ByteQueue, copyOf } from "./byte-queue.ts";
 import type { SimHost } from "./host.ts";
 import type { SimSocket } from "./socket.ts";
 
@@ -71,7 +71,7 @@ export class SimPeer {
   /** Sends `data`, text as UTF-8, as fast as the other side takes it. Each call is a write of its own. What comes after `shutdown` is dropped. */
   send(data: string | Uint8Array): void {
     if (this.#shutdownAsked || this.closed) return;
-    this.#unsent.push(typeof data === "string" ? new TextEncoder().encode(data) : data.slice());
+    this.#unsent.push(typeof data === "string" ? new TextEncoder().encode(data) : copyOf(data));
     this.#flush();
   }
 
@@ -110,7 +110,7 @@ export class SimPeer {
   get received(): Uint8Array {
     const all = new ByteQueue();
     for (const chunk of this.#received) all.push(chunk);
-    return all.take(all.length);
+    return copyOf(all.take(all.length));
   }
 
   /** All bytes received so far, as UTF-8. */

@@ -17,16 +17,16 @@ export interface Clock {
   schedule(delayMs: number, fire: () => void): void;
 }
 
-/** What the sockets at both ends hear. */
-export interface PipeEvents {
-  /** Bytes, FIN or a reset came to the receiver. */
+/** A socket at an end of pipes, and what it hears of them. */
+export interface PipeEnd {
+  /** To the receiver: bytes, FIN or a reset came. */
   arrived(): void;
-  /** The receiver is closed and got bytes: its kernel answers with a reset. */
+  /** To the receiver, which is closed: bytes came, and its kernel answers with a reset. */
   refused(): void;
-  /** The send buffer has room again. */
+  /** To the sender: the send buffer has room again. */
   acked(): void;
-  /** The network resets the connection. */
-  severed(): void;
+  /** The network resets the connection, for both ends. */
+  reset(): void;
 }
 
 /** A segment under way. */
@@ -43,7 +43,8 @@ export class Pipe {
   resetArrived = false;
   readonly #clock: Clock;
   readonly #network: Network;
-  readonly #events: PipeEvents;
+  readonly #sender: PipeEnd;
+  readonly #receiver: PipeEnd;
   readonly #sendBufferBytes: number;
   readonly #unsent: ByteQueue = new ByteQueue();
   readonly #received: ByteQueue = new ByteQueue();
@@ -65,10 +66,11 @@ export class Pipe {
   #receiverClosed = false;
   #stalled = false;
 
-  constructor(clock: Clock, network: Network, events: PipeEvents) {
+  constructor(clock: Clock, network: Network, sender: PipeEnd, receiver: PipeEnd) {
     this.#clock = clock;
     this.#network = network;
-    this.#events = events;
+    this.#sender = sender;
+    this.#receiver = receiver;
     this.#sendBufferBytes = clock.prng.between(...network.sendBufferBytes);
   }
 
@@ -161,25 +163,25 @@ export class Pipe {
     const { bytes } = segment;
     if (bytes !== null) this.#wireBytes -= bytes.length;
     if (number >= this.#lostFrom && number < this.#lostTo) return;
-    if (segment.kind !== "reset" && this.#clock.prng.chance(this.#network.resetChance)) this.#events.severed();
+    if (segment.kind !== "reset" && this.#clock.prng.chance(this.#network.resetChance)) this.#sender.reset();
     else if (bytes !== null) this.#receive(bytes);
     else this.#signal(segment.kind);
   }
 
   #receive(bytes: Uint8Array): void {
     if (this.#receiverClosed) {
-      this.#events.refused();
+      this.#receiver.refused();
       return;
     }
     this.#received.push(bytes);
-    this.#events.arrived();
-    this.#events.acked();
+    this.#receiver.arrived();
+    this.#sender.acked();
   }
 
   #signal(kind: Segment["kind"]): void {
     if (kind === "reset") this.resetArrived = true;
     else this.finArrived = true;
-    this.#events.arrived();
+    this.#receiver.arrived();
   }
 
   // --- the receiver's side ---------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ export class Pipe {
   sever(): void {
     this.cutOff();
     this.resetArrived = true;
-    this.#events.arrived();
+    this.#receiver.arrived();
   }
 }
 

@@ -6,8 +6,9 @@
 // `data` is the receiver's own.
 
 import type { RawSocket, SocketHandler } from "../net/transport.ts";
-import { type Counters, createCounters, type Network, type SocketStatistics } from "./network.ts";
-import { type Clock, Pipe, type PipeEvents } from "./pipe.ts";
+import { type Counters, createCounters, type Network, type SocketNames, type SocketStatistics } from "./network.ts";
+import { copyOf } from "./byte-queue.ts";
+import { type Clock, Pipe, type PipeEnd } from "./pipe.ts";
 
 /** What all sockets of one transport share. */
 export interface SocketWorld {
@@ -18,16 +19,8 @@ export interface SocketWorld {
   readonly sockets: Set<SimSocket>;
 }
 
-/** How a socket is addressed. A unix socket has no addresses: Bun's properties are then undefined, whatever their types say. */
-export interface SocketNames {
-  readonly unix: boolean;
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-  readonly localPort: number | undefined;
-}
-
 /** A simulated socket. Beside what every raw socket does it can be inspected and made to fail. */
-export class SimSocket implements RawSocket {
+export class SimSocket implements RawSocket, PipeEnd {
   readonly #world: SocketWorld;
   readonly #names: SocketNames;
   readonly #counters: Counters = createCounters();
@@ -55,8 +48,8 @@ export class SimSocket implements RawSocket {
     const { clock, network } = one.#world;
     one.#peer = other;
     other.#peer = one;
-    one.#out = other.#in = new Pipe(clock, network, pipeEvents(one, other));
-    other.#out = one.#in = new Pipe(clock, network, pipeEvents(other, one));
+    one.#out = other.#in = new Pipe(clock, network, one, other);
+    other.#out = one.#in = new Pipe(clock, network, other, one);
   }
 
   // --- what every raw socket does --------------------------------------------------------------------------------------------
@@ -84,7 +77,7 @@ export class SimSocket implements RawSocket {
       this.#count("shortWrites", 1);
     }
     this.#count("bytesWritten", taken);
-    if (taken > 0) this.#out.send(bytes.slice(offset, offset + taken));
+    if (taken > 0) this.#out.send(copyOf(bytes.subarray(offset, offset + taken)));
     return taken;
   }
 
@@ -300,15 +293,6 @@ export class SimSocket implements RawSocket {
     this.#counters[name] += amount;
     this.#world.totals[name] += amount;
   }
-}
-
-function pipeEvents(sender: SimSocket, receiver: SimSocket): PipeEvents {
-  return {
-    arrived: () => receiver.arrived(),
-    refused: () => receiver.refused(),
-    acked: () => sender.acked(),
-    severed: () => sender.reset(),
-  };
 }
 
 function connectionReset(): Error {

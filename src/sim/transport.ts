@@ -5,9 +5,15 @@
 import { describeAddress } from "../net/address.ts";
 import { ConnectError, ListenError } from "../net/errors.ts";
 import type { RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
-import { createCounters, type NetworkOptions, settleNetwork, type SocketStatistics } from "./network.ts";
+import {
+  createCounters,
+  type NetworkOptions,
+  settleNetwork,
+  type SocketNames,
+  type SocketStatistics,
+} from "./network.ts";
 import { type Clock, drawTime } from "./pipe.ts";
-import { SimSocket, type SocketNames, type SocketWorld } from "./socket.ts";
+import { SimSocket, type SocketWorld } from "./socket.ts";
 
 /** Sockets in memory, on the virtual clock. */
 export class SimTransport implements Transport {
@@ -36,7 +42,8 @@ export class SimTransport implements Transport {
 
   listen(address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
     const { unix, hostname = "127.0.0.1", port = 0 } = address;
-    if (unix === undefined && !isPort(port)) throw listenError(address, "ERR_OUT_OF_RANGE", "the port is no number from 0 to 65535");
+    if (unix === undefined && !isPort(port))
+      throw listenError(address, "ERR_OUT_OF_RANGE", "the port is no number from 0 to 65535");
     const name: ListenName = unix === undefined ? { hostname, port: port === 0 ? this.#freePort() : port } : { unix };
     for (const other of this.#listeners) {
       if (overlaps(name, other.name)) throw listenError(address, "EADDRINUSE", "the address is in use");
@@ -46,7 +53,11 @@ export class SimTransport implements Transport {
     return listener;
   }
 
-  connect(address: SocketAddress, opened: (socket: RawSocket) => SocketHandler, failed: (error: unknown) => void): () => void {
+  connect(
+    address: SocketAddress,
+    opened: (socket: RawSocket) => SocketHandler,
+    failed: (error: unknown) => void,
+  ): () => void {
     let abandoned = false;
     const fail = (state: string): void => {
       if (!abandoned) failed(new ConnectError(`Cannot connect to ${describeAddress(address)}: ${state}`));
@@ -76,21 +87,30 @@ export class SimTransport implements Transport {
     this.#later(() => open(near));
   }
 
-  #names({ hostname = "127.0.0.1" }: SocketAddress, { name }: SimListener): { client: SocketNames; server: SocketNames } {
+  #names(
+    { hostname = "127.0.0.1" }: SocketAddress,
+    { name }: SimListener,
+  ): { client: SocketNames; server: SocketNames } {
     if (name.unix !== undefined) return { client: UNIX_NAMES, server: UNIX_NAMES };
     const at = canonical(hostname);
     // A host calls itself by the same address: clients of a loopback server come from the loopback address.
     const port = this.#freePort();
     return {
       client: { unix: false, remoteAddress: at, remotePort: name.port, localPort: port },
-      server: { unix: false, remoteAddress: name.hostname === "::" && !at.includes(":") ? `::ffff:${at}` : at, remotePort: port, localPort: name.port },
+      server: {
+        unix: false,
+        remoteAddress: name.hostname === "::" && !at.includes(":") ? `::ffff:${at}` : at,
+        remotePort: port,
+        localPort: name.port,
+      },
     };
   }
 
   #listenerAt({ unix, hostname = "127.0.0.1", port = 0 }: SocketAddress): SimListener | undefined {
     for (const listener of this.#listeners) {
       const { name } = listener;
-      if (unix !== undefined ? name.unix === unix : name.port === port && answers(name.hostname, hostname)) return listener;
+      if (unix !== undefined ? name.unix === unix : name.port === port && answers(name.hostname, hostname))
+        return listener;
     }
     return undefined;
   }
@@ -114,7 +134,9 @@ const PORT_MAX = 65_535;
 const UNIX_NAMES: SocketNames = { unix: true, remoteAddress: undefined, remotePort: undefined, localPort: undefined };
 
 /** What a listener is bound to: a path, or a host and a port. */
-type ListenName = { readonly unix: string; readonly hostname?: undefined; readonly port?: undefined } | { readonly unix?: undefined; readonly hostname: string; readonly port: number };
+type ListenName =
+  | { readonly unix: string; readonly hostname?: undefined; readonly port?: undefined }
+  | { readonly unix?: undefined; readonly hostname: string; readonly port: number };
 
 class SimListener implements RawListener {
   readonly name: ListenName;

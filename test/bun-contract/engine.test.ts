@@ -193,27 +193,28 @@ describe("using", () => {
     const log: string[] = [];
     function* handler(): Task<void> {
       {
-        using _permit = { [Symbol.dispose]: () => log.push("disposed") };
+        using permit = { [Symbol.dispose]: () => log.push("disposed"), permits: 1 };
         yield* new Leaf();
-        log.push("used");
+        log.push(`used ${permit.permits}`);
       }
       log.push("after");
     }
     const task = handler();
     task.next();
     task.next();
-    expect(log).toEqual(["used", "disposed", "after"]);
+    expect(log).toEqual(["used 1", "disposed", "after"]);
   });
 
   // Why a scope is a function and no disposable: its own failure could not leave as itself.
   test("using wraps the body's error in a SuppressedError when the disposer throws", () => {
     function* handler(): Task<void> {
-      using _scope = {
+      using scope = {
+        name: "the body",
         [Symbol.dispose]: () => {
           throw new Error("a child failed");
         },
       };
-      throw new Error("the body failed");
+      throw new Error(`${scope.name} failed`);
     }
     let thrown: unknown;
     try {

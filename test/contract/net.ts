@@ -65,7 +65,7 @@ export class End implements SocketHandler {
   /** Writes until the kernel takes no more, and gives the bytes it took. */
   fill(): number {
     const block = new Uint8Array(65_536);
-    for (let filled = 0; ; ) {
+    for (let filled = 0; ;) {
       const taken = this.socket.write(block, 0, block.length);
       if (taken <= 0) return filled;
       filled += taken;
@@ -105,7 +105,7 @@ export class End implements SocketHandler {
   }
 }
 
-/** The sockets of one test. */
+/** The sockets of one test, and the end of its world. */
 export class Net implements AsyncDisposable {
   readonly world: World;
   readonly ends: End[] = [];
@@ -128,7 +128,10 @@ export class Net implements AsyncDisposable {
   }
 
   /** Listens; each connection is given to `accepted`, or to nobody. */
-  listen(address: SocketAddress = { hostname: "127.0.0.1", port: 0 }, accepted: (end: End) => void = () => {}): RawListener {
+  listen(
+    address: SocketAddress = { hostname: "127.0.0.1", port: 0 },
+    accepted: (end: End) => void = () => {},
+  ): RawListener {
     return this.listenRaw(address, (socket) => {
       const end = this.own(socket);
       accepted(end);
@@ -160,10 +163,14 @@ export class Net implements AsyncDisposable {
   }
 
   /** Two ends of a connection. */
-  async pair(address: SocketAddress = { hostname: "127.0.0.1", port: 0 }): Promise<{ client: End; server: End; listener: RawListener }> {
+  async pair(
+    address: SocketAddress = { hostname: "127.0.0.1", port: 0 },
+  ): Promise<{ client: End; server: End; listener: RawListener }> {
     const accepted: End[] = [];
     const listener = this.listen(address, (end) => accepted.push(end));
-    const client = await this.connect(address.unix === undefined ? { hostname: "127.0.0.1", port: listener.port } : address);
+    const client = await this.connect(
+      address.unix === undefined ? { hostname: "127.0.0.1", port: listener.port } : address,
+    );
     await this.world.until(() => accepted.length > 0, "the server's end");
     return { client, server: accepted[0] as End, listener };
   }
@@ -172,6 +179,7 @@ export class Net implements AsyncDisposable {
     for (const listener of this.#listeners) listener.stop();
     for (const end of this.ends) if (!end.isClosed) end.socket.terminate();
     await this.world.settle();
+    await this.world[Symbol.asyncDispose]();
     expect(this.#breaches).toEqual([]);
     expect(this.ends.filter((end) => !end.isClosed)).toEqual([]);
   }

@@ -9,7 +9,7 @@ import type { HostClient } from "../../src/core/host.ts";
 import type { NetHost } from "../../src/net/transport.ts";
 import { SimHost, type SimHostOptions } from "../../src/sim/index.ts";
 
-/** A host under test. */
+/** A host under test. Disposing it twice is harmless: a `Net` disposes its world. */
 export interface World extends AsyncDisposable {
   readonly host: NetHost;
   /** Who gets the host's calls; set by host tests. */
@@ -22,6 +22,8 @@ export interface World extends AsyncDisposable {
   until(condition: () => boolean, what: string): Promise<void>;
   /** Lets everything happen that is under way. */
   settle(): Promise<void>;
+  /** Lets `ms` of the host's time pass. */
+  pass(ms: number): Promise<void>;
   /** A path for a unix socket that nobody uses. */
   unixPath(): string;
 }
@@ -61,6 +63,12 @@ export class SimWorld implements World {
     while (this.host.advance());
   }
 
+  async pass(ms: number): Promise<void> {
+    let passed = false;
+    this.host.schedule(ms, () => (passed = true));
+    await this.until(() => passed, "time passes");
+  }
+
   unixPath(): string {
     return `/run/${++this.#paths}.sock`;
   }
@@ -81,7 +89,8 @@ bunHost.attach(forward(current));
 export class BunWorld implements World {
   readonly host: NetHost = bunHost;
   readonly bulkBytes = 3_000_000;
-  readonly #folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  /** Made for the first path, removed with the world. */
+  #folder: string | null = null;
   #paths = 0;
   #next = Promise.withResolvers<void>();
 
@@ -112,14 +121,20 @@ export class BunWorld implements World {
     for (let i = 0; i < 3; i++) await roundTrip();
   }
 
+  async pass(ms: number): Promise<void> {
+    await Bun.sleep(ms);
+  }
+
   unixPath(): string {
+    this.#folder ??= mkdtempSync(join(tmpdir(), "millrace-world-"));
     return join(this.#folder, `${++this.#paths}.sock`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     current.client = NOBODY;
     await this.settle();
-    rmSync(this.#folder, { recursive: true });
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true });
+    this.#folder = null;
   }
 }
 

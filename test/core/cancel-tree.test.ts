@@ -2,7 +2,15 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { attach, Cancelled, CancelNode, detach, isCancelled, type NodeHolder, spread } from "../../src/core/cancel-tree.ts";
+import {
+  attach,
+  Cancelled,
+  CancelNode,
+  detach,
+  isCancelled,
+  type NodeHolder,
+  spread,
+} from "../../src/core/cancel-tree.ts";
 
 class TestNode extends CancelNode {
   interrupted: Cancelled[] = [];
@@ -40,7 +48,7 @@ test("attach and detach keep the children in the order of their coming", () => {
           expect([child.parent, child.nextSibling, child.previousSibling]).toEqual([null, null, null]);
         }
         expect(childrenOf(parent)).toEqual(model);
-        expect(parent.lastChild).toBe(model.at(-1) ?? null);
+        expect(parent.firstChild?.previousSibling ?? null).toBe(model.at(-1) ?? null);
       }
     }),
   );
@@ -56,14 +64,26 @@ test("attach hands the cause of the parent on", () => {
 });
 
 test("cancelTree reaches all below, parents before children, each once, and stops where a node does not admit it", () => {
-  const [top, shield, shielded, deep, deeper] = [new TestNode(), new TestNode(), new TestNode(), new TestNode(), new TestNode()] as const;
+  const [top, shield, shielded, deep, deeper] = [
+    new TestNode(),
+    new TestNode(),
+    new TestNode(),
+    new TestNode(),
+    new TestNode(),
+  ] as const;
   attach(shield, top);
   attach(shielded, shield);
   attach(deep, top);
   attach(deeper, deep);
   shield.stops = true;
   expect(top.cancelTree("why")).toBe(true);
-  expect([top, shield, shielded, deep, deeper].map((node) => node.cause !== null)).toEqual([true, false, false, true, true]);
+  expect([top, shield, shielded, deep, deeper].map((node) => node.cause !== null)).toEqual([
+    true,
+    false,
+    false,
+    true,
+    true,
+  ]);
   expect(top.cancelTree("again")).toBe(false);
   expect(deep.cancelTree("again")).toBe(false);
   expect(top.cause?.reason).toBe("why");
@@ -109,5 +129,6 @@ test("Cancelled is told by isCancelled and is no Error", () => {
   const cancelled = new Cancelled(new TestNode(), "why");
   expect(isCancelled(cancelled)).toBe(true);
   expect(cancelled instanceof Error).toBe(false);
-  for (const other of [null, undefined, new Error("no"), { scope: 1, reason: 2 }]) expect(isCancelled(other)).toBe(false);
+  for (const other of [null, undefined, new Error("no"), { scope: 1, reason: 2 }])
+    expect(isCancelled(other)).toBe(false);
 });

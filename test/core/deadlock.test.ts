@@ -9,7 +9,7 @@ import { printTaskTree } from "../../src/core/deadlock.ts";
 import { DeadlockError } from "../../src/core/errors.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
-import { Gate, messageOf, rejection, turns } from "./kit.ts";
+import { Gate, messageOf, ready, rejection, turns } from "./kit.ts";
 
 test("DeadlockError holds the tree of tasks with names, reasons and lines", async () => {
   const sim = new Simulation();
@@ -85,23 +85,33 @@ test("deadlock gives up a root that is stuck under shield(Infinity)", async () =
   expect(sim.scheduler.roots.size).toBe(0);
 });
 
-test("deadlock can be survived: a body that catches the cancel and returns has returned", async () => {
-  const sim = new Simulation();
-  const value = await sim.run(function* () {
-    try {
-      yield* sleepForever();
-    } catch {
-      return "survived";
-    }
-    return "never";
-  });
-  expect(value).toBe("survived");
+test("deadlock cannot be hidden by a body that swallows its cancel, or that had finished before", async () => {
+  for (const body of [
+    function* () {
+      try {
+        yield* sleepForever();
+      } catch {
+        // Swallowed on purpose.
+      }
+      return "swallowed";
+    },
+    () =>
+      scope(function* (scope) {
+        scope.spawn(() => sleepForever());
+        return yield* ready("finished before");
+      }),
+  ]) {
+    expect(await rejection(new Simulation().run(body))).toBeInstanceOf(DeadlockError);
+  }
 });
 
 test("deadlock is not declared while a timer is armed, and fails every root when it is", async () => {
   const sim = new Simulation();
   const roots = [sim.start(() => sleepForever()), sim.start(() => sleep(500)), sim.start(() => sleepForever())];
-  const failures = Promise.all([rejection((roots[0] as (typeof roots)[0]).promise), rejection((roots[2] as (typeof roots)[0]).promise)]);
+  const failures = Promise.all([
+    rejection((roots[0] as (typeof roots)[0]).promise),
+    rejection((roots[2] as (typeof roots)[0]).promise),
+  ]);
   await sim.settle();
   expect(sim.host.now()).toBe(500);
   expect((await failures).every((error) => error instanceof DeadlockError)).toBe(true);
@@ -113,7 +123,7 @@ test("deadlock is not declared while the host holds a promise that may wake a ta
   const gate = new Gate<string>();
   const task = sim.start(() => gate.take());
   sim.host.hold();
-  void Promise.resolve().then(() => {
+  queueMicrotask(() => {
     gate.give("from outside");
     sim.host.release();
   });

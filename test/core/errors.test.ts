@@ -4,8 +4,25 @@ import { expect, test } from "bun:test";
 import * as errors from "../../src/core/errors.ts";
 
 test("MillraceError subclasses carry a stable code and their own name, and are errors", () => {
-  const { AbortError, BusyError, DeadlockError, MillraceError, ProtocolError, ScopeCancelledError, TaskCancelledError, TimeoutError } = errors;
-  const codes = [AbortError, BusyError, DeadlockError, ProtocolError, ScopeCancelledError, TaskCancelledError, TimeoutError].map((Class) => {
+  const {
+    AbortError,
+    BusyError,
+    DeadlockError,
+    MillraceError,
+    ProtocolError,
+    ScopeCancelledError,
+    TaskCancelledError,
+    TimeoutError,
+  } = errors;
+  const codes = [
+    AbortError,
+    BusyError,
+    DeadlockError,
+    ProtocolError,
+    ScopeCancelledError,
+    TaskCancelledError,
+    TimeoutError,
+  ].map((Class) => {
     const error = new Class("Cannot: so it is");
     expect(error).toBeInstanceOf(MillraceError);
     expect(error).toBeInstanceOf(Error);

@@ -16,6 +16,8 @@ test("ForgottenWatch reports each kind of operation that was made and not run, w
     [() => sleep(5), "sleep(5)"],
     [() => gate.take(), "the gate"],
     [() => timeout(3, () => sleep(1)), "timeout(3)"],
+    [() => timeout(3, sleep(1)), "timeout(3)"],
+    [() => shield(timeout(3, sleep(1)), 5), "shield"],
     [() => moveOnAfter(4, () => sleep(1)), "moveOnAfter(4)"],
     [() => shield(() => sleep(1), 5), "shield"],
     [() => scope(() => sleep(1)), "scope"],

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { scope } from "../../src/concurrency/scope.ts";
 import { sleep } from "../../src/core/sleep.ts";
-import { ENDED, PARKED, QUEUED, type Task } from "../../src/core/task.ts";
+import { PARKED, QUEUED, RETURNED, type Task } from "../../src/core/task.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
 import { ready } from "./kit.ts";
 
@@ -14,7 +14,7 @@ test("Instrument hooks come in the order spawned, before, after, exited, and see
     taskSpawned: (task) => void log.push(`spawned ${task.name} ${task.state === QUEUED}`),
     beforeStep: (task) => void log.push(`before ${task.name}`),
     afterStep: (task) => void log.push(`after ${task.name} ${["queued", "running", "parked", "ended"][task.state]}`),
-    taskExited: (task) => void log.push(`exited ${task.name} ${task.ending} ${task.state === ENDED}`),
+    taskExited: (task) => void log.push(`exited ${task.name} ${task.ending} ${task.state === RETURNED}`),
   };
   await sim.run(
     () =>

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { scope, type Scope } from "../../src/concurrency/scope.ts";
 import { shield } from "../../src/concurrency/shield.ts";
 import { moveOnAfter, timeout } from "../../src/concurrency/timeout.ts";
-import { type Operation } from "../../src/core/operation.ts";
+import type { Operation } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
 import { Simulation } from "../../src/sim/simulate.ts";

@@ -28,7 +28,12 @@ test("sleep wakes in the order of deadlines, and of arming within one", async ()
   const order: string[] = [];
   await simulate(function* () {
     yield* scope(function* (scope) {
-      for (const [name, ms] of [["c", 30], ["a", 10], ["d", 30], ["b", 20]] as const) {
+      for (const [name, ms] of [
+        ["c", 30],
+        ["a", 10],
+        ["d", 30],
+        ["b", 20],
+      ] as const) {
         scope.spawn(function* () {
           yield* sleep(ms);
           order.push(name);

@@ -44,8 +44,12 @@ test("Task promise rejects with an AbortError when the task was cancelled", asyn
   await sim.settle();
   const error = await rejection(task.promise);
   expect(error).toBeInstanceOf(AbortError);
-  expect(error).toMatchObject({ name: "AbortError", message: "Cannot give the value of task 1 (victim): it was cancelled", cause: reason });
-  expect("cause" in (await rejection(cancelledWithoutReason()) as Error)).toBe(false);
+  expect(error).toMatchObject({
+    name: "AbortError",
+    message: "Cannot give the value of task 1 (victim): it was cancelled",
+    cause: reason,
+  });
+  expect("cause" in ((await rejection(cancelledWithoutReason())) as Error)).toBe(false);
 });
 
 async function cancelledWithoutReason(): Promise<unknown> {

@@ -1,6 +1,6 @@
 // Takes chunked coding off a body (RFC 9112 section 7.1): pull style, one event a call, no copies and no objects. The content stays where
-// it lies in the caller's array; the decoder only says from where to where. Extensions are checked and dropped. Trailer
-// fields are held to the rules of header fields and dropped: they never join the headers and never change the framing.
+// it lies in the caller's array; the decoder only says from where to where. Extensions are checked and
+// dropped, and so are trailers (trailers.ts).
 //
 // Invariants: bytes that a call consumed need not be there for the next one. Each byte is looked at once, and the outcome does not depend
 // on how the bytes were cut. A size is compared with what the limit leaves after each digit, so no number grows past it.
@@ -10,13 +10,13 @@ import { hexDigits, tokenBytes, valueBytes } from "./headers.ts";
 import type { HttpLimits } from "./limits.ts";
 import { DATA, END, NEED_MORE } from "./outcome.ts";
 import { Rejection } from "./rejection.ts";
+import { TrailerReader } from "./trailers.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
 const SPACE = 0x20;
 const TAB = 0x09;
 const QUOTE = 0x22;
-const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
@@ -37,13 +37,8 @@ const SIZE_LF = 10;
 const CONTENT = 11;
 const CONTENT_CR = 12;
 const CONTENT_LF = 13;
-// ... and the trailer section, after the last chunk.
-const TRAILER_START = 14;
-const TRAILER_NAME = 15;
-const TRAILER_VALUE = 16;
-const TRAILER_LF = 17;
-const END_LF = 18;
-const ENDED = 19;
+// ... and what follows the last chunk.
+const TRAILERS = 14;
 
 /** Digits of a chunk size, leading zeros included: as many as 64 bits need. */
 const SIZE_DIGITS_MAX = 16;
@@ -59,21 +54,17 @@ export class ChunkedDecoder {
   bodyBytes = 0;
 
   readonly #chunkExtensionBytesMax: number;
-  readonly #trailerBytesMax: number;
-  readonly #fieldsMax: number;
+  readonly #trailers: TrailerReader;
   #bodyBytesMax: number;
   #state = SIZE;
   /** The size read so far, then the content bytes of this chunk that have not come yet. */
   #remaining = 0;
   #sizeDigits = 0;
   #extensionBytes = 0;
-  #trailerBytes = 0;
-  #trailerFields = 0;
 
   constructor(limits: HttpLimits) {
     this.#chunkExtensionBytesMax = limits.chunkExtensionBytesMax;
-    this.#trailerBytesMax = limits.trailerBytesMax;
-    this.#fieldsMax = limits.fieldsMax;
+    this.#trailers = new TrailerReader(limits);
     this.#bodyBytesMax = limits.bodyBytesMax;
   }
 
@@ -85,8 +76,7 @@ export class ChunkedDecoder {
     this.#remaining = 0;
     this.#sizeDigits = 0;
     this.#extensionBytes = 0;
-    this.#trailerBytes = 0;
-    this.#trailerFields = 0;
+    this.#trailers.reset();
     this.bodyBytes = 0;
     this.consumed = 0;
   }
@@ -98,7 +88,7 @@ export class ChunkedDecoder {
    * trailers (431) pass theirs; the only way on from there is `reset()`.
    */
   next(bytes: Uint8Array, start: number, end: number): number {
-    assert(this.#state !== ENDED, "a chunked body that has ended has no next part");
+    assert(!this.#trailers.ended, "a chunked body that has ended has no next part");
     let i = start;
     while (i < end) {
       const state = this.#state;
@@ -106,8 +96,8 @@ export class ChunkedDecoder {
       if (state === SIZE) i = this.#readSize(bytes, i, end);
       else if (state < SIZE_LF) i = this.#readExtensions(bytes, i, end);
       else if (state <= CONTENT_LF) this.#readLineEnd(bytes[i++]!);
-      else i = this.#readTrailers(bytes, i, end);
-      if (this.#state === ENDED) {
+      else i = this.#trailers.read(bytes, i, end);
+      if (state === TRAILERS && this.#trailers.ended) {
         this.consumed = i - start;
         return END;
       }
@@ -178,7 +168,7 @@ export class ChunkedDecoder {
     if (this.#state === SIZE_LF) {
       if (byte !== LF) throw faultyChunk("a CR stands without its LF behind a chunk size");
       this.#sizeDigits = 0;
-      this.#state = this.#remaining === 0 ? TRAILER_START : CONTENT;
+      this.#state = this.#remaining === 0 ? TRAILERS : CONTENT;
     } else if (this.#state === CONTENT_CR) {
       if (byte !== CR) throw faultyChunk("a chunk does not end where its size says");
       this.#state = CONTENT_LF;
@@ -186,25 +176,6 @@ export class ChunkedDecoder {
       if (byte !== LF) throw faultyChunk("a chunk does not end where its size says");
       this.#state = SIZE;
     }
-  }
-
-  #readTrailers(bytes: Uint8Array, from: number, end: number): number {
-    for (let i = from; i < end; i++) {
-      const byte = bytes[i]!;
-      const next = trailerState(this.#state, byte);
-      if (next === ENDED) {
-        this.#state = ENDED;
-        return i + 1;
-      }
-      if (next !== END_LF && ++this.#trailerBytes > this.#trailerBytesMax) {
-        throw new Rejection(431, "ERR_HTTP_TRAILER_TOO_LARGE", "the trailer section is larger than the limit");
-      }
-      if (this.#state === TRAILER_START && next === TRAILER_NAME && ++this.#trailerFields > this.#fieldsMax) {
-        throw new Rejection(431, "ERR_HTTP_TRAILER_TOO_LARGE", "there are more trailer fields than the limit");
-      }
-      this.#state = next;
-    }
-    return end;
   }
 }
 
@@ -260,31 +231,6 @@ function behindExtension(byte: number): number {
   if (byte === SEMICOLON) return EXTENSION_NAME_START;
   if (byte === SPACE || byte === TAB) return EXTENSION_NEXT;
   throw new Rejection(400, "ERR_HTTP_CHUNK_EXTENSION", "a chunk extension has a byte that does not belong there");
-}
-
-/** The state behind one byte of the trailer section: *( field-line CRLF ) CRLF. */
-function trailerState(state: number, byte: number): number {
-  switch (state) {
-    case TRAILER_START:
-      if (byte === CR) return END_LF;
-      if (tokenBytes[byte] === 1) return TRAILER_NAME;
-      break;
-    case TRAILER_NAME:
-      if (tokenBytes[byte] === 1) return TRAILER_NAME;
-      if (byte === COLON) return TRAILER_VALUE;
-      break;
-    case TRAILER_VALUE:
-      if (valueBytes[byte] === 1) return TRAILER_VALUE;
-      if (byte === CR) return TRAILER_LF;
-      break;
-    case TRAILER_LF:
-      if (byte === LF) return TRAILER_START;
-      break;
-    case END_LF:
-      if (byte === LF) return ENDED;
-      break;
-  }
-  throw new Rejection(400, "ERR_HTTP_TRAILER", "a trailer line is faulty");
 }
 
 function faultyChunk(reason: string): Rejection {

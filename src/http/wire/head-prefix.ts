@@ -18,7 +18,7 @@ const PREFIXES_MAX = 256;
 
 /** The start of a response head as bytes. Callers copy it and never write to it. */
 export interface HeadPrefix {
-  /** Status line, Date, Content-Type, and at the end `Content-Length: ` unless the status forbids a body. */
+  /** Status line, Date, Content-Type, and at the end `Content-Length: `, to be overwritten when the head has none. */
   readonly bytes: Uint8Array;
   /** The length without `Content-Length: `. */
   readonly unframedBytes: number;
@@ -71,10 +71,15 @@ function makePrefix(status: number, contentType: string, dated: boolean): KeptPr
     at = writeLatin1(out, at, "Content-Type: ");
     at = writeLatin1(out, writeHeaderValue(out, at, "content-type", contentType), "\r\n");
   }
-  const forbidsBody = statusForbidsBody(status);
   const unframedBytes = at;
-  if (!forbidsBody) at = writeLatin1(out, at, "Content-Length: ");
-  const prefix = { bytes: out.slice(0, at), unframedBytes, forbidsBody, dateAt, fromMs: -Infinity };
+  at = writeLatin1(out, at, "Content-Length: ");
+  const prefix = {
+    bytes: out.slice(0, at),
+    unframedBytes,
+    forbidsBody: statusForbidsBody(status),
+    dateAt,
+    fromMs: -Infinity,
+  };
   keepPrefix(status, contentType, dated, prefix);
   return prefix;
 }

@@ -53,27 +53,10 @@ export function endOfValueBytes(bytes: Uint8Array, from: number, limit: number):
   return i;
 }
 
-/** Throws {@link UnsendableError} (ERR_HTTP_HEADER_NAME) unless `name` is a token. */
-export function checkHeaderName(name: string): void {
-  for (let i = 0; i < name.length; i++) {
-    const unit = name.charCodeAt(i);
-    if (unit > 0xff || tokenBytes[unit] === 0) throw badName(name);
-  }
-  if (name.length === 0) throw badName(name);
-}
-
 /**
- * Throws {@link UnsendableError} (ERR_HTTP_HEADER_VALUE) when `value`, meant for the header `name`, holds CR, LF, NUL, another
- * control character but HTAB, or a character above U+00FF.
+ * Writes `name` at `at`, where there must be room, and returns the offset behind it. Throws {@link UnsendableError}
+ * (ERR_HTTP_HEADER_NAME) unless it is a token.
  */
-export function checkHeaderValue(name: string, value: string): void {
-  for (let i = 0; i < value.length; i++) {
-    const unit = value.charCodeAt(i);
-    if (unit > 0xff || valueBytes[unit] === 0) throw badValue(name, unit);
-  }
-}
-
-/** Writes `name` at `at`, where there must be room, and returns the offset behind it. Throws as {@link checkHeaderName} does. */
 export function writeHeaderName(out: Uint8Array, at: number, name: string): number {
   if (name.length === 0) throw badName(name);
   for (let i = 0; i < name.length; i++) {
@@ -84,10 +67,14 @@ export function writeHeaderName(out: Uint8Array, at: number, name: string): numb
   return at + name.length;
 }
 
-/** Writes `value` at `at`, where there must be room, and returns the offset behind it. Throws as {@link checkHeaderValue} does. */
+/**
+ * Writes `value`, which belongs to the header `name`, at `at`, where there must be room, and returns the offset behind it. Throws
+ * {@link UnsendableError} (ERR_HTTP_HEADER_VALUE) when it holds CR, LF, NUL, another control character but HTAB, or a character
+ * above U+00FF.
+ */
 export function writeHeaderValue(out: Uint8Array, at: number, name: string, value: string): number {
   if (value.length > COPIED_AT_ONCE) {
-    checkHeaderValue(name, value);
+    checkValue(name, value);
     return writeLatin1(out, at, value);
   }
   for (let i = 0; i < value.length; i++) {
@@ -145,6 +132,13 @@ export function reservedHeader(name: string): UnsendableError {
     "ERR_HTTP_HEADER_RESERVED",
     `Cannot send the header ${name.toLowerCase()}: framing and persistence belong to the connection, which sets it itself`,
   );
+}
+
+function checkValue(name: string, value: string): void {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit > 0xff || valueBytes[unit] === 0) throw badValue(name, unit);
+  }
 }
 
 /** Whether `name` in any case is `lower`, a name of the same length in lower case made of letters and "-". */

@@ -10,7 +10,7 @@ const limits: HttpLimits = {
   headBytesMax: 1,
   fieldsMax: 3,
   targetBytesMax: 1,
-  trailerBytesMax: 40,
+  trailerBytesMax: 42,
   chunkExtensionBytesMax: 30,
   bodyBytesMax: 1000,
 };
@@ -66,6 +66,8 @@ const valid: readonly (readonly [string, string])[] = [
   ['5;a="" ;b="\xe9\t"\r\nhello\r\n0\r\n\r\n', "hello"],
   ["5\r\nhello\r\n0\r\nX-Checksum: abc\r\nEmpty:\r\n\r\n", "hello"],
   ["2\r\n\r\n\r\n0\r\n\r\n", "\r\n"],
+  ["0000001\r\na\r\n".repeat(3) + "0\r\n\r\n", "aaa"],
+  ["0\r\nTransfer-EncodingX: a\r\nHos: b\r\n\r\n", ""],
 ];
 
 const invalid: readonly (readonly [string, string])[] = [
@@ -79,6 +81,7 @@ const invalid: readonly (readonly [string, string])[] = [
   ["5\nhello\r\n", "400 ERR_HTTP_CHUNK"],
   ["5\r\r;ABCD", "400 ERR_HTTP_CHUNK"],
   ["5\r\nhello0\r\n\r\n", "400 ERR_HTTP_CHUNK"],
+  ["5\r\nhello\r\n\r\n", "400 ERR_HTTP_CHUNK"],
   ["5\r\nhelloXY", "400 ERR_HTTP_CHUNK"],
   ["5\r\nhello\rX", "400 ERR_HTTP_CHUNK"],
   ["5\r\nhello\n", "400 ERR_HTTP_CHUNK"],
@@ -102,6 +105,10 @@ const invalid: readonly (readonly [string, string])[] = [
   ["0\r\nX: a\0\r\n\r\n", "400 ERR_HTTP_TRAILER"],
   ["0\r\nX: a\n\r\n", "400 ERR_HTTP_TRAILER"],
   ["0\r\nNoColon\r\n\r\n", "400 ERR_HTTP_TRAILER"],
+  ["0\r\n: a\r\n\r\n", "400 ERR_HTTP_TRAILER"],
+  ["0\r\na: b\r\nContent-LENGTH: 5\r\n\r\n", "400 ERR_HTTP_TRAILER"],
+  ["0\r\nTransfer-Encoding: chunked\r\n\r\n", "400 ERR_HTTP_TRAILER"],
+  ["0\r\nX:POST /evil HTTP/1.1\r\nHost: a\r\n\r\n", "400 ERR_HTTP_TRAILER"],
 ];
 
 describe("ChunkedDecoder.next", () => {
@@ -143,8 +150,8 @@ describe("ChunkedDecoder.next", () => {
   });
 
   test("holds the trailer section to its bytes and its fields", () => {
-    expect(decode(`0\r\nX:${"y".repeat(36)}\r\n\r\n`).result).toBe("end");
-    expect(decode(`0\r\nX:${"y".repeat(37)}\r\n\r\n`).result).toBe("431 ERR_HTTP_TRAILER_TOO_LARGE");
+    expect(decode(`0\r\nX:${"y".repeat(38)}\r\n\r\n`).result).toBe("end");
+    expect(decode(`0\r\nX:${"y".repeat(39)}\r\n\r\n`).result).toBe("431 ERR_HTTP_TRAILER_TOO_LARGE");
     expect(decode("0\r\na:\r\nb:\r\nc:\r\n\r\n").result).toBe("end");
     expect(decode("0\r\na:\r\nb:\r\nc:\r\nd:\r\n\r\n").result).toBe("431 ERR_HTTP_TRAILER_TOO_LARGE");
   });

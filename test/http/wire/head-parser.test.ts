@@ -81,6 +81,7 @@ const accepted: readonly string[] = [
 
 const refused: readonly (readonly [string, string])[] = [
   ["GET  / HTTP/1.1\r\n", "400 ERR_HTTP_REQUEST_LINE"],
+  ["GET  HTTP/1.1\r\n", "400 ERR_HTTP_REQUEST_LINE"],
   ["GET\t/ HTTP/1.1\r\n", "400 ERR_HTTP_REQUEST_LINE"],
   ["GET HTTP/1.1\r\n", "400 ERR_HTTP_REQUEST_LINE"],
   ["GET /a b HTTP/1.1\r\n", "400 ERR_HTTP_REQUEST_LINE"],
@@ -125,6 +126,7 @@ const refused: readonly (readonly [string, string])[] = [
   ["GET / HTTP/1.1\r\nContent-Length: 5, 5\r\n", "400 ERR_HTTP_CONTENT_LENGTH"],
   ["GET / HTTP/1.1\r\nContent-Length:\r\n", "400 ERR_HTTP_CONTENT_LENGTH"],
   ["GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n", "400 ERR_HTTP_CONTENT_LENGTH"],
+  ["GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 39\r\n", "400 ERR_HTTP_CONTENT_LENGTH"],
   ["GET / HTTP/1.1\r\nContent-Length: 9007199254740993\r\n", "413 ERR_HTTP_BODY_TOO_LARGE"],
   ["GET / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n", "400 ERR_HTTP_TRANSFER_ENCODING"],
   ["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "400 ERR_HTTP_TRANSFER_ENCODING"],
@@ -314,6 +316,17 @@ describe("HeadParser.reset", () => {
       expect(parser.parse(good, 0, good.length)).toBe(COMPLETE);
       expect(parser.methodCode).toBe(METHOD_OTHER);
       parser.reset();
+    }
+  });
+});
+
+describe("HeadParser.parse on a connection", () => {
+  test("passes over empty lines before each request", () => {
+    const parser = new HeadParser(limits);
+    const bytes = bytesOf("\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n".repeat(3));
+    for (let start = 0; start < bytes.length; start += parser.length) {
+      parser.reset();
+      expect(parser.parse(bytes, start, bytes.length)).toBe(COMPLETE);
     }
   });
 });

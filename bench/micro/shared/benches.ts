@@ -1,0 +1,28 @@
+// All micro benches, in the order of the report.
+
+import { resume } from "../resume.ts";
+import { spawnBatch, spawnOne } from "../spawn.ts";
+import { switches } from "../switch.ts";
+import { timeoutOperation, timer, timerMillion } from "../timer.ts";
+import type { MicroBench } from "./bench.ts";
+
+/** Every bench. */
+export const BENCHES: readonly MicroBench[] = [
+  resume,
+  spawnBatch,
+  spawnOne,
+  timer,
+  timerMillion,
+  timeoutOperation,
+  ...switches,
+];
+
+/** The benches called `names` (`switch` stands for all of its sizes), or all. @throws RangeError for a name that is none. */
+export function benchesNamed(names: readonly string[]): readonly MicroBench[] {
+  const isMeant = (name: string, bench: MicroBench): boolean =>
+    bench.name === name || bench.name.replace(/-\d+$/, "") === name;
+  const unknown = names.find((name) => !BENCHES.some((bench) => isMeant(name, bench)));
+  if (unknown !== undefined)
+    throw new RangeError(`Cannot run the bench ${JSON.stringify(unknown)}: it is none of ours`);
+  return names.length === 0 ? BENCHES : BENCHES.filter((bench) => names.some((name) => isMeant(name, bench)));
+}

@@ -1,0 +1,115 @@
+// The trailer section behind a last chunk: *( field-line CRLF ) CRLF (RFC 9112 section 7.1.2). It is held to the rules of header fields
+// and dropped: trailers never join the headers and never change the framing. A field that frames or routes may not be sent in a trailer
+// (RFC 9110 section 6.5.1); one that is there anyway smells of a smuggled request, and is refused.
+//
+// Resumable at every byte; bytes that were consumed need not be there for the next call.
+
+import { lowerBytes, tokenBytes, valueBytes } from "./headers.ts";
+import type { HttpLimits } from "./limits.ts";
+import { Rejection } from "./rejection.ts";
+
+const CR = 0x0d;
+const LF = 0x0a;
+const COLON = 0x3a;
+
+// The element that the next byte belongs to.
+const LINE_START = 0;
+const NAME = 1;
+const VALUE = 2;
+const LINE_LF = 3;
+const SECTION_LF = 4;
+const ENDED = 5;
+
+const forbiddenNames: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "host"]);
+/** One more than the longest of them: as much of a name as is kept. */
+const NAME_KEPT = 18;
+
+/** A reader of one trailer section at a time; `reset()` before each. */
+export class TrailerReader {
+  readonly #trailerBytesMax: number;
+  readonly #fieldsMax: number;
+  #state = LINE_START;
+  #bytes = 0;
+  #fields = 0;
+  /** The name being read, in lower case, as far as it is kept. */
+  #name = "";
+
+  constructor(limits: HttpLimits) {
+    this.#trailerBytesMax = limits.trailerBytesMax;
+    this.#fieldsMax = limits.fieldsMax;
+  }
+
+  /** Whether the empty line was read that ends the section. */
+  get ended(): boolean {
+    return this.#state === ENDED;
+  }
+
+  /** Starts a new section. */
+  reset(): void {
+    this.#state = LINE_START;
+    this.#bytes = 0;
+    this.#fields = 0;
+  }
+
+  /**
+   * Reads on and returns the offset behind the section, or `end` when it goes on (see `ended`). Throws {@link Rejection} at the first byte
+   * that breaks a rule (400) and when the section passes its limits (431).
+   */
+  read(bytes: Uint8Array, from: number, end: number): number {
+    for (let i = from; i < end; i++) {
+      this.#state = this.#take(bytes[i]!);
+      if (this.#state === ENDED) return i + 1;
+      if (this.#state !== SECTION_LF && ++this.#bytes > this.#trailerBytesMax) {
+        throw tooLarge("the trailer section is larger than the limit");
+      }
+    }
+    return end;
+  }
+
+  /** The state behind `byte`. */
+  #take(byte: number): number {
+    switch (this.#state) {
+      case LINE_START:
+        if (byte === CR) return SECTION_LF;
+        if (tokenBytes[byte] === 1) return this.#startName(byte);
+        break;
+      case NAME:
+        if (tokenBytes[byte] === 1) return this.#growName(byte);
+        if (byte === COLON) return this.#endName();
+        break;
+      case VALUE:
+        if (valueBytes[byte] === 1) return VALUE;
+        if (byte === CR) return LINE_LF;
+        break;
+      case LINE_LF:
+        if (byte === LF) return LINE_START;
+        break;
+      case SECTION_LF:
+        if (byte === LF) return ENDED;
+        break;
+    }
+    throw new Rejection(400, "ERR_HTTP_TRAILER", "a trailer line is faulty");
+  }
+
+  #startName(byte: number): number {
+    if (++this.#fields > this.#fieldsMax) throw tooLarge("there are more trailer fields than the limit");
+    this.#name = "";
+    return this.#growName(byte);
+  }
+
+  #growName(byte: number): number {
+    if (this.#name.length < NAME_KEPT) this.#name += String.fromCharCode(lowerBytes[byte]!);
+    return NAME;
+  }
+
+  #endName(): number {
+    if (forbiddenNames.has(this.#name)) {
+      throw new Rejection(400, "ERR_HTTP_TRAILER", "a field that frames or routes stands in the trailer section");
+    }
+    return VALUE;
+  }
+}
+
+function tooLarge(reason: string): Rejection {
+  return new Rejection(431, "ERR_HTTP_TRAILER_TOO_LARGE", reason);
+}

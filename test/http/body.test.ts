@@ -1,0 +1,324 @@
+// Request bodies: read in pieces or whole, limited, not read at all, ending early.
+
+import { describe, expect, test } from "bun:test";
+import { sleep } from "../../src/core/sleep.ts";
+import { type HttpHandler, type HttpRequest, type Reply, router, text } from "../../src/http/index.ts";
+import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
+
+const CHUNKED = ["Transfer-Encoding: chunked"];
+const lengthOf = (body: string): string[] => [`Content-Length: ${body.length}`];
+const chunk = (data: string): string => `${data.length.toString(16)}\r\n${data}\r\n`;
+
+function* echo(incoming: HttpRequest) {
+  return text(yield* incoming.text());
+}
+
+/** Answers with the pieces of the body as they came. */
+function* pieces(incoming: HttpRequest) {
+  const all: string[] = [];
+  for (let data: Uint8Array | null; (data = yield* incoming.read()) !== null;) all.push(Buffer.from(data).toString());
+  return text(all.join("|"));
+}
+
+describe("HttpRequest's body", () => {
+  test("HttpRequest.text, json and bytes give the whole body, of both framings", () =>
+    withServer(
+      function* (incoming) {
+        if (incoming.target === "/json") return text(JSON.stringify(yield* incoming.json()));
+        if (incoming.target === "/bytes") return text((yield* incoming.bytes()).join(","));
+        return text(yield* incoming.text());
+      },
+      function* (world) {
+        const json = '{"a": 1}';
+        const peer = yield* world.ask(
+          request("POST /json", lengthOf(json), json),
+          request("POST /bytes", CHUNKED, `${chunk("ab")}${chunk("c")}0\r\n\r\n`),
+          request("POST /text", CHUNKED, "3;x=y\r\nabc\r\n0\r\nTrailer: t\r\n\r\n"),
+          request("POST /empty", ["Content-Length: 0"]),
+          request("POST /none"),
+          request("POST /bytes", CHUNKED, "0\r\n\r\n"),
+          request("POST /last", lengthOf("x"), "x"),
+        );
+        expect(bodiesOf(peer)).toEqual(['{"a":1}', "97,98,99", "abc", "", "", "", "x"]);
+      },
+    ));
+
+  test("HttpRequest.text replaces what is no UTF-8, and HttpRequest.json gives its own error to the handler", () =>
+    withServer(
+      function* (incoming) {
+        if (incoming.target === "/text") return text(encodeURIComponent(yield* incoming.text()));
+        try {
+          yield* incoming.json();
+        } catch (error) {
+          return text((error as Error).name, { status: 422 });
+        }
+        return text("never");
+      },
+      function* (world) {
+        const peer = yield* world.ask(request("POST /text", ["Content-Length: 2"]), new Uint8Array([0xff, 0x41]));
+        peer.send(request("POST /json", lengthOf("{"), "{"));
+        yield* sleep(SOON_MS);
+        expect(bodiesOf(peer)).toEqual(["%EF%BF%BDA", "SyntaxError"]);
+      },
+    ));
+
+  test("HttpRequest.read gives each piece when it comes", () =>
+    withServer(pieces, function* (world) {
+      const peer = yield* world.ask(request("POST /", lengthOf("abcdef"), "ab"));
+      peer.send("cd");
+      yield* sleep(SOON_MS);
+      peer.send(`ef${request("POST /", CHUNKED, "3\r\nab")}`);
+      yield* sleep(SOON_MS);
+      peer.send(`c\r\n${chunk("de")}${chunk("f")}0\r\n\r\n`);
+      yield* sleep(SOON_MS);
+      expect(bodiesOf(peer)).toEqual(["ab|cd|ef", "ab|c|de|f"]);
+    }));
+
+  test("HttpRequest.read leaves a large body with the client while the handler does not read", () =>
+    withServer(
+      function* (incoming) {
+        yield* sleep(60_000);
+        return text(`${(yield* incoming.bytes()).length}`);
+      },
+      function* (world) {
+        const peer = world.connect(request("POST /", ["Content-Length: 4000000"]), new Uint8Array(4_000_000));
+        yield* sleep(30_000);
+        expect(peer.unsentBytes).toBeGreaterThan(1_000_000);
+        yield* sleep(40_000);
+        expect(bodiesOf(peer)).toEqual(["4000000"]);
+        expect(world.timeouts).toBe(0);
+      },
+    ));
+
+  test("HttpRequest.bytes gives what is left, and refuses a second reading", () =>
+    withServer(
+      function* (incoming) {
+        const first = Buffer.from((yield* incoming.read()) ?? []).toString();
+        const rest = Buffer.from(yield* incoming.bytes()).toString();
+        if (incoming.target === "/twice") yield* incoming.text();
+        return text(`${first}+${rest}+${yield* incoming.read()}`);
+      },
+      function* (world) {
+        const peer = yield* world.ask(request("POST /", CHUNKED, `${chunk("ab")}${chunk("cd")}0\r\n\r\n`));
+        peer.send(request("POST /twice", CHUNKED, `${chunk("ab")}0\r\n\r\n`));
+        yield* sleep(SOON_MS);
+        expect(bodiesOf(peer)).toEqual(["ab+cd+null", "500 Internal Server Error\n"]);
+        expect(world.errors).toMatchObject([
+          { code: "ERR_HTTP_REQUEST_OVER", message: "Cannot read the body of the request: it was read before" },
+        ]);
+      },
+    ));
+});
+
+describe("serveHttp with a body that nobody reads", () => {
+  const ignore = (incoming: HttpRequest): Reply => text(incoming.target);
+
+  for (const [name, fields, body] of [
+    ["a length", ["Content-Length: 200000"], "x".repeat(200_000)],
+    ["chunks", CHUNKED, `${chunk("x".repeat(100_000)).repeat(2)}0\r\n\r\n`],
+  ] as const) {
+    test(`serveHttp drops up to 256 KiB of a body with ${name} and goes on behind it`, () =>
+      withServer(ignore, function* (world) {
+        const peer = yield* world.ask(request("POST /first", fields, body) + request("GET /next"));
+        expect(bodiesOf(peer)).toEqual(["/first", "/next"]);
+        expect(responsesOf(peer).all[0]?.headers.has("connection")).toBe(false);
+      }));
+  }
+
+  test("serveHttp announces the close when the length of the body says that it will not be dropped", () =>
+    withServer(ignore, function* (world) {
+      const peer = yield* world.ask(
+        request("POST /first", ["Content-Length: 300000"]),
+        new Uint8Array(300_000),
+        request("GET /next"),
+      );
+      expect(bodiesOf(peer)).toEqual(["/first"]);
+      expect(responsesOf(peer).all[0]?.headers.get("connection")).toBe("close");
+      expect([peer.ended, peer.wasReset]).toEqual([true, false]);
+    }));
+
+  test("serveHttp closes behind 256 KiB of a chunked body", () =>
+    withServer(ignore, function* (world) {
+      const peer = yield* world.ask(
+        request("POST /first", CHUNKED, `${chunk("x".repeat(100_000)).repeat(4)}0\r\n\r\n`) + request("GET /next"),
+      );
+      expect(bodiesOf(peer)).toEqual(["/first"]);
+      expect([peer.ended, peer.wasReset]).toEqual([true, false]);
+    }));
+
+  test("serveHttp drops what a handler left of a body that it had begun", () =>
+    withServer(
+      function* (incoming) {
+        yield* incoming.read();
+        return text(incoming.target);
+      },
+      function* (world) {
+        const peer = yield* world.ask(
+          request("POST /first", CHUNKED, `${chunk("a")}${chunk("GET /smuggled")}0\r\n\r\n`) +
+            request("POST /next", lengthOf("xy"), "x"),
+        );
+        peer.send(`y${request("GET /last")}`);
+        yield* sleep(SOON_MS);
+        expect(bodiesOf(peer)).toEqual(["/first", "/next", "/last"]);
+      },
+    ));
+
+  test("serveHttp does not hold a body that is dropped to the limit of its route", () =>
+    withServer(
+      router([
+        ["POST", "/small", ignore, { bodyBytesMax: 3 }],
+        ["GET", "/next", ignore],
+      ]),
+      function* (world) {
+        const peer = yield* world.ask(request("POST /small", lengthOf("12345"), "12345") + request("GET /next"));
+        expect(bodiesOf(peer)).toEqual(["/small", "/next"]);
+        expect(world.rejections).toEqual([]);
+      },
+    ));
+});
+
+describe("serveHttp's body limit", () => {
+  for (const [name, fields, body] of [
+    ["a length", ["Content-Length: 11"], "12345678901"],
+    ["chunks", CHUNKED, `${chunk("12345678901")}0\r\n\r\n`],
+    ["chunks that pass it together", CHUNKED, `${chunk("123456789")}${chunk("01")}0\r\n\r\n`],
+  ] as const) {
+    test(`serveHttp answers a body over the limit with ${name} with 413 and closes`, () =>
+      withServer(
+        echo,
+        function* (world) {
+          const peer = yield* world.ask(request("POST /", fields, body) + request("GET /next"));
+          expect(responsesOf(peer).statuses).toEqual([413]);
+          expect(responsesOf(peer).all[0]?.headers.get("connection")).toBe("close");
+          expect([peer.ended, world.errors]).toEqual([true, []]);
+          expect(world.rejections).toMatchObject([{ status: 413, code: "ERR_HTTP_BODY_TOO_LARGE" }]);
+        },
+        { bodyBytesMax: 10 },
+      ));
+  }
+
+  test("serveHttp accepts a body of exactly the limit", () =>
+    withServer(
+      echo,
+      function* (world) {
+        const peer = yield* world.ask(
+          request("POST /", lengthOf("1234567890"), "1234567890"),
+          request("POST /", CHUNKED, `${chunk("1234567890")}0\r\n\r\n`),
+        );
+        expect(bodiesOf(peer)).toEqual(["1234567890", "1234567890"]);
+      },
+      { bodyBytesMax: 10 },
+    ));
+
+  test("router's route limit and HttpRequest.limitBody replace the server's, Infinity for none", () => {
+    const unlimited: HttpHandler = (incoming) => {
+      incoming.limitBody(Number.POSITIVE_INFINITY);
+      return echo(incoming);
+    };
+    return withServer(
+      router([
+        ["POST", "/small", echo, { bodyBytesMax: 2 }],
+        ["POST", "/large", echo, { bodyBytesMax: 100 }],
+        ["POST", "/any", unlimited],
+      ]),
+      function* (world) {
+        for (const [path, body, status] of [
+          ["/small", "123", 413],
+          ["/large", "x".repeat(100), 200],
+          ["/large", "x".repeat(101), 413],
+          ["/any", "x".repeat(100_000), 200],
+        ] as const) {
+          const sized = yield* world.ask(request(`POST ${path}`, lengthOf(body), body));
+          const chunked = yield* world.ask(request(`POST ${path}`, CHUNKED, `${chunk(body)}0\r\n\r\n`));
+          expect([path, responsesOf(sized).statuses, responsesOf(chunked).statuses]).toEqual([
+            path,
+            [status],
+            [status],
+          ]);
+        }
+      },
+      { bodyBytesMax: 10 },
+    );
+  });
+
+  test("HttpRequest.limitBody refuses what is no limit", () =>
+    withServer(
+      (incoming) => {
+        for (const limit of [Number.NaN, -1]) expect(() => incoming.limitBody(limit)).toThrow(RangeError);
+        return text("ok");
+      },
+      function* (world) {
+        expect(bodiesOf(yield* world.ask(request("GET /")))).toEqual(["ok"]);
+      },
+    ));
+
+  for (const [name, fields, body] of [
+    ["a length", ["Content-Length: 11"], "12345678901"],
+    ["chunks", CHUNKED, `${chunk("12345678901")}0\r\n\r\n`],
+  ] as const) {
+    test(`serveHttp gives a handler that catches the rejection of a body with ${name} neither the body nor another answer`, () => {
+      const caught: string[] = [];
+      return withServer(
+        function* (incoming) {
+          for (let i = 0; i < 3; i++) {
+            try {
+              yield* incoming.read();
+            } catch (error) {
+              caught.push((error as { code: string }).code);
+            }
+          }
+          return text("all is well");
+        },
+        function* (world) {
+          const peer = yield* world.ask(request("POST /", fields, body) + request("GET /next"));
+          expect(responsesOf(peer).statuses).toEqual([413]);
+          expect(caught).toEqual(new Array(3).fill("ERR_HTTP_BODY_TOO_LARGE"));
+          expect(world.rejections).toHaveLength(1);
+        },
+        { bodyBytesMax: 10 },
+      );
+    });
+  }
+});
+
+describe("serveHttp with a body that ends early", () => {
+  for (const [name, fields, body] of [
+    ["a length", ["Content-Length: 10"], "12345"],
+    ["chunks", CHUNKED, chunk("12345")],
+    ["half a chunk", CHUNKED, "a\r\n12345"],
+  ] as const) {
+    test(`serveHttp answers a body with ${name} that ends early with 400, and no handler's fault is told`, () => {
+      const codes: string[] = [];
+      return withServer(
+        function* (incoming) {
+          try {
+            return yield* echo(incoming);
+          } catch (error) {
+            codes.push((error as { code: string }).code);
+            throw error;
+          }
+        },
+        function* (world) {
+          const peer = world.connect(request("POST /", fields, body));
+          peer.shutdown();
+          yield* sleep(SOON_MS);
+          expect(responsesOf(peer).statuses).toEqual([400]);
+          expect([peer.closed, codes, world.errors]).toEqual([true, ["ERR_UNEXPECTED_END"], []]);
+          expect(world.rejections).toMatchObject([{ status: 400 }]);
+        },
+      );
+    });
+  }
+
+  test("serveHttp answers as the handler wants when the handler did not read the body that ends early", () =>
+    withServer(
+      () => text("early"),
+      function* (world) {
+        const peer = world.connect(request("POST /", ["Content-Length: 10"], "12345"));
+        peer.shutdown();
+        yield* sleep(SOON_MS);
+        expect(bodiesOf(peer)).toEqual(["early"]);
+        expect([peer.closed, world.errors, world.rejections]).toEqual([true, [], []]);
+      },
+    ));
+});
