@@ -10,7 +10,7 @@ export const PASS_STEPS_MAX: number = 256;
 export const STEP_BUDGET: number = 128;
 
 /** Steps inside each other when a task joins one that is the next to run: each takes a piece of the native stack. */
-export const NESTED_STEPS_MAX: number = 16;
+export const NESTED_STEPS_MAX: number = 1;
 
 /** First size of the ready ring, in tasks. It doubles when full. */
 export const RING_TASKS_INITIAL: number = 256;

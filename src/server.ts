@@ -9,9 +9,13 @@ const USAGE = `usage: bun run src/server.ts [options]
   --host HOST        address to listen at (default 127.0.0.1, or HOST of the environment)
   --port PORT        port of the HTTP server (default 3000, or PORT of the environment); 0 = any free port
   --echo-port PORT   port of the TCP echo server (default 7000); 0 = any free port
+  --grace-ms MS      ms that what is under way gets to end after SIGINT or SIGTERM (default 10000)
   --help             this text
 
 HTTP: GET / | GET /json | POST /echo | GET /bytes/:n | GET /sleep/:ms | GET /healthz`;
+
+/** Ms from the end of the grace to a forced exit: as long as a connection may linger, and more. */
+const EXIT_MS = 10_000;
 
 /** Largest body of GET /bytes/:n, 16 GiB, and longest GET /sleep/:ms, a day: a typo must not look like a hang. */
 const BYTES_MAX = 16 * 1024 ** 3;
@@ -21,6 +25,7 @@ interface Settings {
   readonly host: string;
   readonly port: number;
   readonly echoPort: number;
+  readonly graceMs: number;
 }
 
 /** A usage error: one line on stderr, exit code 2. */
@@ -33,16 +38,18 @@ function settingsOf(args: string[], env: Record<string, string | undefined>): Se
     host: values.host ?? env["HOST"] ?? "127.0.0.1",
     port: portOf(values.port ?? env["PORT"] ?? "3000", values.port === undefined ? "PORT" : "--port"),
     echoPort: portOf(values["echo-port"] ?? "7000", "--echo-port"),
+    graceMs: graceOf(values["grace-ms"] ?? "10000"),
   };
 }
 
 function parseFlags(args: string[]): {
-  values: { host?: string; port?: string; "echo-port"?: string; help?: boolean };
+  values: { host?: string; port?: string; "echo-port"?: string; "grace-ms"?: string; help?: boolean };
 } {
   const options = {
     host: { type: "string" },
     port: { type: "string" },
     "echo-port": { type: "string" },
+    "grace-ms": { type: "string" },
     help: { type: "boolean" },
   } as const;
   try {
@@ -57,6 +64,11 @@ function portOf(value: string, flag: string): number {
   if (!(port <= 65_535))
     throw new UsageError(`Cannot use ${flag}: expected a port from 0 to 65535 and found ${JSON.stringify(value)}`);
   return port;
+}
+
+function graceOf(value: string): number {
+  if (/^\d{1,7}$/.test(value)) return Number(value);
+  throw new UsageError(`Cannot use --grace-ms: expected milliseconds up to 9999999 and found ${JSON.stringify(value)}`);
 }
 
 const handler = router([
@@ -116,8 +128,9 @@ function* program(settings: Settings): Steps<void> {
   const http = yield* listen({ hostname: settings.host, port: settings.port });
   const tcp = yield* listen({ hostname: settings.host, port: settings.echoPort });
   yield* scope(function* (servers) {
-    servers.spawn(() => serveHttp(http, handler));
-    servers.spawn(() => serve(tcp, echo));
+    const { graceMs } = settings;
+    servers.spawn(() => serveHttp(http, handler, { graceMs }));
+    servers.spawn(() => serve(tcp, echo, { graceMs }));
     console.log(`millrace ready: http://${http.address} tcp echo ${tcp.address}`);
   });
 }
@@ -137,15 +150,18 @@ async function start(): Promise<void> {
     return;
   }
   const wired = settings;
-  await main(function* () {
-    try {
-      yield* program(wired);
-    } catch (error) {
-      if (!(error instanceof ListenError)) throw error;
-      console.error(error.message);
-      process.exit(1);
-    }
-  });
+  await main(
+    function* () {
+      try {
+        yield* program(wired);
+      } catch (error) {
+        if (!(error instanceof ListenError)) throw error;
+        console.error(error.message);
+        process.exit(1);
+      }
+    },
+    { exitMs: wired.graceMs + EXIT_MS },
+  );
 }
 
 await start();

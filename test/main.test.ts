@@ -21,10 +21,15 @@ const ANSWER_LINES =
   'for (let line; (line = yield* conn.readLine()) !== null && line !== "quit";) yield* conn.write(`${line}!\\n`);';
 const NEVER_END = 'yield* conn.write("busy\\n"); yield* sleepForever();';
 
-async function started(source: string): Promise<{ program: Program; client: RawClient }> {
+/** Starts a server, connects a client, and gives both. */
+async function started(source: string): Promise<AsyncDisposable & { program: Program; client: RawClient }> {
   const program = Program.source(source);
   const client = await RawClient.connect(Number(await program.line()));
-  return { program, client };
+  const end = async (): Promise<void> => {
+    await client[Symbol.asyncDispose]();
+    await program[Symbol.asyncDispose]();
+  };
+  return { program, client, [Symbol.asyncDispose]: end };
 }
 
 describe("main", () => {
@@ -37,9 +42,8 @@ describe("main", () => {
   });
 
   test("main exits 0 on SIGTERM when everything drains in time", async () => {
-    const { program, client } = await started(server("graceMs: 60_000", ANSWER_LINES));
-    await using _program = program;
-    await using _client = client;
+    await using up = await started(server("graceMs: 60_000", ANSWER_LINES));
+    const { program, client } = up;
     client.send("before\n");
     expect(await client.received("!\n")).toBe("before!\n");
     program.signal("SIGTERM");
@@ -55,9 +59,8 @@ describe("main", () => {
     ["SIGTERM", 143],
     ["SIGINT", 130],
   ] as const)("main exits on %s with %d when a handler had to be cut short", async (name, code) => {
-    const { program, client } = await started(server("graceMs: 20", NEVER_END));
-    await using _program = program;
-    await using _client = client;
+    await using up = await started(server("graceMs: 20", NEVER_END));
+    const { program, client } = up;
     await client.received("busy\n");
     program.signal(name);
     await client.closed();
@@ -65,9 +68,8 @@ describe("main", () => {
   });
 
   test("main exits at once on a second signal", async () => {
-    const { program, client } = await started(server("graceMs: 60_000", NEVER_END));
-    await using _program = program;
-    await using _client = client;
+    await using up = await started(server("graceMs: 60_000", NEVER_END));
+    const { program, client } = up;
     await client.received("busy\n");
     program.signal("SIGTERM");
     expect(await program.line()).toBe("draining");

@@ -86,18 +86,24 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (text !== "") yield text;
 }
 
+interface ClientState {
+  text: string;
+  isClosed: boolean;
+  changed: PromiseWithResolvers<void>;
+}
+
 /** A client without any code of ours in it. */
 export class RawClient implements AsyncDisposable {
   readonly #socket: Bun.Socket;
-  readonly #state: { text: string; isClosed: boolean; changed: PromiseWithResolvers<void> };
+  readonly #state: ClientState;
 
-  private constructor(socket: Bun.Socket, state: RawClient["#state"]) {
+  private constructor(socket: Bun.Socket, state: ClientState) {
     this.#socket = socket;
     this.#state = state;
   }
 
   static async connect(port: number): Promise<RawClient> {
-    const state = { text: "", isClosed: false, changed: Promise.withResolvers<void>() };
+    const state: ClientState = { text: "", isClosed: false, changed: Promise.withResolvers<void>() };
     const change = (): void => {
       state.changed.resolve();
       state.changed = Promise.withResolvers<void>();

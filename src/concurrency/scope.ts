@@ -66,6 +66,14 @@ export function scope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOpt
   return new Once("scope", () => runScope(body, options));
 }
 
+/**
+ * @internal As {@link scope}, for tasks that answer to `ended` alone: a failed one does not cancel the others and its error does not leave the
+ * scope. Servers keep their connections in one.
+ */
+export function scopeOfServants<T>(body: (scope: Scope) => Operation<T>, ended: (task: Task) => void): Operation<T> {
+  return new Once("scope", () => runScope(body, {}, ended));
+}
+
 /** The other errors of the scope that `error` came out of, in the order in which they happened. */
 export function suppressedErrors(error: unknown): readonly unknown[] {
   return (typeof error === "object" && error !== null && suppressed.get(error)) || [];
@@ -73,8 +81,12 @@ export function suppressedErrors(error: unknown): readonly unknown[] {
 
 const suppressed = new WeakMap<object, unknown[]>();
 
-function* runScope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOptions): Generator<Wait, T, unknown> {
-  const node = new ScopeNode(runningTask("open a scope"), options);
+function* runScope<T>(
+  body: (scope: Scope) => Operation<T>,
+  options: ScopeOptions,
+  ended?: (task: Task) => void,
+): Generator<Wait, T, unknown> {
+  const node = new ScopeNode(runningTask("open a scope"), options, ended);
   node.push();
   let value: T | undefined;
   try {
@@ -103,9 +115,13 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   #abort: AbortController | null = null;
   #deadline = Number.POSITIVE_INFINITY;
 
-  constructor(holder: Task, options: ScopeOptions) {
+  /** Takes a child's end over from the rule that a failed child fails the scope. */
+  readonly #ended: ((task: Task) => void) | undefined;
+
+  constructor(holder: Task, options: ScopeOptions, ended: ((task: Task) => void) | undefined) {
     super(holder);
     this.#options = options;
+    this.#ended = ended;
     if (options.deadline !== undefined) this.deadline = options.deadline;
   }
 
@@ -175,7 +191,10 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
 
   override childExited(child: CancelNode): void {
     this.#live--;
-    if (child instanceof Task && child.state === FAILED) this.#failed(child.outcome);
+    if (child instanceof Task) {
+      if (this.#ended !== undefined) this.#ended(child);
+      else if (child.state === FAILED) this.#failed(child.outcome);
+    }
     if (this.#live === 0) this.#join?.allEnded();
   }
 

@@ -66,7 +66,12 @@ class ShieldNode extends PushedNode implements TimerOwner {
       // The cancel may come from outside of every callback, and a shielded task is not put on the ring by it.
       kernel.nudge();
     }
-    this.#onCancel?.();
+    if (this.#onCancel !== undefined) {
+      // Foreign code in the middle of a walk through the tree: it may wake tasks, but none may run and leave the tree before the walk is over.
+      kernel.enter();
+      this.#onCancel();
+      kernel.leaveLater();
+    }
     return false;
   }
 

@@ -1,7 +1,7 @@
 // Joining a task: `yield* task` parks until the task has ended, then gives its value or throws its error. Any number may join one task; they
 // stand in a circular list of their own, so that the common single join allocates nothing but its leaf.
 
-import { finish, Leaf, suspend } from "./operation.ts";
+import { begin, finish, Leaf, suspend } from "./operation.ts";
 import { describeTask, FAILED, type Joiner, RETURNED, type Task, taskCancelledError, type Wait } from "./task.ts";
 
 /** The leaf that `yield* task` runs. */
@@ -20,11 +20,13 @@ export class JoinLeaf<out T> extends Leaf<T> implements Joiner {
     return `the end of ${describeTask(this.#target)}`;
   }
 
-  protected start(): IteratorResult<Wait, T> {
+  protected start(task: Task): IteratorResult<Wait, T> {
     const target = this.#target;
     // A task that is the next to run anyway takes its first step here and now: when that ends it, nobody has to park (bench/micro/spawn-one.ts).
-    if (target.state < RETURNED) target.kernel.runIfNext(target);
-    return target.state >= RETURNED ? this.resume() : suspend(this);
+    const stepped = target.state < RETURNED && target.kernel.runIfNext(target);
+    if (target.state >= RETURNED) return this.resume();
+    // That step may have cancelled the joiner, which was running and could not be interrupted: it must not park under a cancel.
+    return (stepped ? begin(task, this) : null) ?? suspend(this);
   }
 
   protected resume(): IteratorReturnResult<T> {

@@ -64,6 +64,8 @@ export class Scheduler implements Kernel, HostClient {
   #endsRound = false;
   /** Steps inside steps: see `runIfNext`. */
   #nested = 0;
+  /** The value of `steps` at which the present pass ends. */
+  #lastStep = 0;
   #alarmAt = Number.POSITIVE_INFINITY;
   #lastId = 0;
   #reports = 0;
@@ -132,7 +134,6 @@ export class Scheduler implements Kernel, HostClient {
     this.#depth--;
   }
 
-  /** The host callback ends, but this is no moment to run tasks: a turn will. */
   leaveLater(): void {
     this.#depth--;
     if (this.#depth === 0 && this.#ring.size > 0) this.#askForTurn();
@@ -230,8 +231,11 @@ export class Scheduler implements Kernel, HostClient {
     const ring = this.#ring;
     const outer = running;
     const leaves = budgetLeft();
+    // Counted by `steps`, as steps inside steps belong to the pass too.
+    const last = this.steps + PASS_STEPS_MAX;
+    this.#lastStep = last;
     try {
-      for (let steps = PASS_STEPS_MAX; steps > 0; steps--) {
+      while (this.steps < last) {
         const task = ring.shift();
         if (task === undefined) break;
         this.#step(task);
@@ -249,13 +253,17 @@ export class Scheduler implements Kernel, HostClient {
   }
 
   runIfNext(task: Task<any>): boolean {
-    if (this.#ring.peek() !== task || this.#nested >= NESTED_STEPS_MAX || this.instrument !== null || watch !== null)
-      return false;
+    // An instrument sees steps one after the other, never one inside another.
+    if (this.#ring.peek() !== task || this.#nested >= NESTED_STEPS_MAX || this.instrument !== null) return false;
+    if (this.steps >= this.#lastStep) return false;
     this.#ring.shift();
     this.#nested++;
+    const outer = running;
+    const leaves = budgetLeft();
     try {
       this.#step(task);
     } catch (error) {
+      enterStep(outer, leaves);
       this.host.fatal(error);
     }
     this.#nested--;

@@ -47,6 +47,8 @@ export interface Kernel {
   enter(): void;
   /** The host callback ends; the outermost one runs a pass. */
   leave(): void;
+  /** The host callback ends, but this is no moment to run tasks: a turn will. */
+  leaveLater(): void;
   /** Wakes `task` from the wait `by`. No effect when it is not parked there: each park is answered by one resume. */
   wake(task: Task<any>, by: Wait): void;
   /** Puts a task that was just taken out of its wait on the ring; it resumes with `token`. */

@@ -18,9 +18,9 @@ export function readChunk(exchange: Exchange): Operation<Uint8Array | null> {
 }
 
 /** The whole body, or what is left of it. Bounded by the body limit of the request. @throws RequestOverError when it was read before. */
-export function* readAll(exchange: Exchange): Generator<Wait, Uint8Array, unknown> {
-  const { number } = exchange;
-  if (exchange.bodyRead) throw new RequestOverError("Cannot read the body of the request: it was read before");
+export function* readAll(exchange: Exchange, number: number): Generator<Wait, Uint8Array, unknown> {
+  if (exchange.number === number && exchange.bodyRead)
+    throw new RequestOverError("Cannot read the body of the request: it was read before");
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) {

@@ -111,7 +111,7 @@ export class HttpRequest {
 
   /** The whole body. @throws as {@link read} */
   bytes(): Operation<Uint8Array> {
-    return readAll(this.#present("the body"));
+    return readAll(this.#present("the body"), this.#number);
   }
 
   /** The whole body as UTF-8; what is no UTF-8 becomes U+FFFD. @throws as {@link read} */

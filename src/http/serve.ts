@@ -73,8 +73,8 @@ function* runHttp(
   const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
   return yield* serve(
     where,
-    function* http(conn) {
-      yield* new HttpConnection(conn, server).run();
+    function http(conn) {
+      return new HttpConnection(conn, server).run();
     },
     { ...grace, onDrain: () => server.drain() },
   );

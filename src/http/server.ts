@@ -33,8 +33,10 @@ export class HttpServer {
   readonly connections: Set<DrainingConnection> = new Set();
   /** The server was cancelled: answers carry Connection: close. */
   draining = false;
+  readonly #scheduler: Scheduler;
 
   constructor(scheduler: Scheduler, handler: HttpHandler, limits: HttpLimits, options: HttpSettings) {
+    this.#scheduler = scheduler;
     this.handler = handler;
     this.limits = limits;
     this.options = options;
@@ -44,6 +46,9 @@ export class HttpServer {
   /** Idle connections close at once, the others after their present answer. */
   drain(): void {
     this.draining = true;
+    // This is called while a cancel spreads over the tree of tasks: none of them may run, and change the tree, before that is over.
+    this.#scheduler.enter();
     for (const connection of this.connections) connection.drain();
+    this.#scheduler.leaveLater();
   }
 }

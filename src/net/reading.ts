@@ -71,7 +71,8 @@ export abstract class ReadingLeaf<out T> extends Leaf<T> implements Reader {
   }
 
   unpark(): boolean {
-    this.conn.reader = null;
+    // A composite also unparks a leaf that found the slot taken.
+    if (this.conn.reader === this) this.conn.reader = null;
     this.state = IDLE;
     return true;
   }

@@ -69,7 +69,8 @@ export abstract class WritingLeaf extends Leaf<void> implements Writer {
   }
 
   unpark(): boolean {
-    this.conn.writer = null;
+    // As in reading.ts.
+    if (this.conn.writer === this) this.conn.writer = null;
     this.state = IDLE;
     return true;
   }

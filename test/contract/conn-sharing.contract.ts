@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import { scope } from "../../src/concurrency/scope.ts";
 import { BusyError, ProtocolError } from "../../src/core/errors.ts";
 import type { Operation } from "../../src/core/operation.ts";
+import type { Wait } from "../../src/core/task.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { type ConnTest, jam, patterned, readAll, textOf, thrownBy } from "./conn-world.ts";
 
@@ -75,6 +76,37 @@ function busyContract(both: ConnTest): void {
         yield* flushing;
         yield* client.end();
         expect(yield* all).toHaveLength(jammed);
+      });
+    },
+  );
+
+  both(
+    "read of another task never takes bytes from under a reader that they have just woken",
+    function* ({ world, server }) {
+      yield* scope(function* (tasks) {
+        const reading = tasks.spawn(() => server.read());
+        yield* world.until(() => server.reader !== null, "a parked reader");
+        // As the socket does, and then this task goes on before the woken one.
+        server.data(Buffer.from("for the first"));
+        expect(yield* thrownBy(() => server.read())).toBeInstanceOf(BusyError);
+        expect(textOf(yield* reading)).toBe("for the first");
+      });
+    },
+  );
+
+  both(
+    "read that found another reader, and is unparked for a composite, leaves that reader its place",
+    function* ({ world, client, server }) {
+      yield* scope(function* (tasks) {
+        const reading = tasks.spawn(() => server.read());
+        yield* world.until(() => server.reader !== null, "a parked reader");
+        const { reader } = server;
+        const second = server.readLine();
+        expect(yield* thrownBy(() => second)).toBeInstanceOf(BusyError);
+        (second as unknown as Wait).unpark(reading);
+        expect(server.reader).toBe(reader);
+        yield* client.write("x");
+        expect(textOf(yield* reading)).toBe("x");
       });
     },
   );

@@ -13,8 +13,8 @@ test("Instrument hooks come in the order spawned, before, after, exited, and see
   sim.scheduler.instrument = {
     taskSpawned: (task) => void log.push(`spawned ${task.name} ${task.state === QUEUED}`),
     beforeStep: (task) => void log.push(`before ${task.name}`),
-    afterStep: (task) => void log.push(`after ${task.name} ${["queued", "running", "parked", "ended"][task.state]}`),
-    taskExited: (task) => void log.push(`exited ${task.name} ${task.ending} ${task.state === RETURNED}`),
+    afterStep: (task) => void log.push(`after ${task.name} ${["queued", "running", "parked"][task.state] ?? "ended"}`),
+    taskExited: (task) => void log.push(`exited ${task.name} ${task.ending} ${task.state >= RETURNED}`),
   };
   await sim.run(
     () =>

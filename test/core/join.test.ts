@@ -3,11 +3,14 @@
 import { expect, test } from "bun:test";
 import { scope, type Scope } from "../../src/concurrency/scope.ts";
 import { moveOnAfter } from "../../src/concurrency/timeout.ts";
-import { TaskCancelledError } from "../../src/core/errors.ts";
+import { PASS_STEPS_MAX } from "../../src/config.ts";
+import { ScopeCancelledError, TaskCancelledError } from "../../src/core/errors.ts";
+import type { Steps } from "../../src/core/operation.ts";
+import { now } from "../../src/core/run.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
 import { simulate, Simulation } from "../../src/sim/simulate.ts";
-import { messageOf, ready } from "./kit.ts";
+import { Gate, messageOf, ready } from "./kit.ts";
 
 /** Runs a child that `make` starts and tells what joining gives, before its end and after. */
 function joined(make: (scope: Scope) => Task<unknown>): Promise<unknown[]> {
@@ -131,4 +134,65 @@ test("JoinLeaf finishes at once when the task has ended", async () => {
       expect(sim.scheduler.steps).toBe(before);
     });
   });
+});
+
+test("JoinLeaf of the task that is next on the ring takes its step at once, and does not park when that ends it", async () => {
+  const sim = new Simulation({ development: false });
+  const gate = new Gate<string>();
+  const log: string[] = [];
+  const root = sim.start(() =>
+    scope(function* (scope) {
+      const quick = scope.spawn(function* () {
+        log.push("quick");
+        return yield* ready("value");
+      });
+      const slow = scope.spawn(() => gate.take());
+      log.push(yield* quick, "no turn was needed");
+      log.push(yield* slow);
+    }),
+  );
+  sim.host.advance();
+  expect(log).toEqual(["quick", "value", "no turn was needed"]);
+  gate.give("slow");
+  await sim.settle();
+  expect([log.at(-1), root.ending, sim.scheduler.steps]).toEqual(["slow", "returned", 5]);
+});
+
+test("JoinLeaf that takes a step of its target does not park under a cancel which that step brought", async () => {
+  const sim = new Simulation({ development: false });
+  const log: unknown[] = [];
+  await sim.run(() =>
+    scope(function* (outer) {
+      try {
+        yield* scope(function* (inner) {
+          const target = outer.spawn(function* () {
+            inner.cancel("by the target");
+            yield* sleep(1_000);
+          });
+          yield* target;
+        });
+      } catch (error) {
+        log.push(error instanceof ScopeCancelledError, now());
+      }
+    }),
+  );
+  expect([log, sim.host.now()]).toEqual([[true, 0], 1_000]);
+});
+
+test("JoinLeaf steps count for the pass: a tree of joins cannot keep the host waiting", () => {
+  const sim = new Simulation({ development: false });
+  function* count(depth: number): Steps<number> {
+    return yield* scope(function* (scope) {
+      let sum = 1;
+      const children = depth > 0 ? 2 : 0;
+      for (let i = 0; i < children; i++) sum += yield* scope.spawn(() => count(depth - 1));
+      return sum;
+    });
+  }
+  const root = sim.start(() => count(10));
+  for (let previous = 0; root.ending === null; previous = sim.scheduler.steps) {
+    sim.host.advance();
+    expect(sim.scheduler.steps - previous).toBeLessThanOrEqual(PASS_STEPS_MAX);
+  }
+  expect(root.outcome).toBe(2 ** 11 - 1);
 });

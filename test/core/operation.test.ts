@@ -101,7 +101,7 @@ test(`Leaf budget: a task that spins on ready leaves gives the others a turn aft
 });
 
 test("Leaf budget is charged by cancels too: a loop of scopes that cancel themselves cannot freeze the others", () => {
-  const sim = new Simulation();
+  const sim = new Simulation({ development: false });
   let rounds = 0;
   let others = 0;
   const spinner = sim.start(function* () {

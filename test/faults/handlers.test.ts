@@ -47,7 +47,7 @@ describe("a handler", () => {
       const { mill, errors, bad, check, task } = serving(function* (conn) {
         yield* conn.readLine();
         // What users throw is not always an error.
-        throw value; // oxlint-disable-line no-throw-literal
+        throw value;
       });
       bad.send("now\n");
       mill.pass(5);

@@ -3,13 +3,14 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Steps } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { type HttpRequest, type Reply, stream, text } from "../../src/http/index.ts";
 import { CALM_NETWORK, type NetworkOptions, ROUGH_NETWORK } from "../../src/sim/index.ts";
 import { request, responsesOf, SOON_MS, withServer } from "./support.ts";
 
 /** Says what it got: method, target, a header and the body, as text or streamed back. */
-function* mirror(incoming: HttpRequest): Generator<never, Reply, unknown> {
+function* mirror(incoming: HttpRequest): Steps<Reply> {
   const { method, target } = incoming;
   const header = incoming.headers.get("x-a");
   if (target.startsWith("/unread")) return text(`${method} ${target} ${header}`);
@@ -19,10 +20,9 @@ function* mirror(incoming: HttpRequest): Generator<never, Reply, unknown> {
       for (let data: Uint8Array | null; (data = yield* incoming.read()) !== null;) yield* writer.write(data);
     });
   }
-  if (target.startsWith("/slow")) yield* sleep(3) as never;
-  return text(`${method} ${target} ${header} ${yield* incoming.text() as never}`);
+  if (target.startsWith("/slow")) yield* sleep(3);
+  return text(`${method} ${target} ${header} ${yield* incoming.text()}`);
 }
-const handler = mirror as unknown as (incoming: HttpRequest) => Generator<never, Reply, unknown>;
 
 const CHUNKED = ["Transfer-Encoding: chunked", "X-A: c"];
 const DOZEN: readonly string[] = [
@@ -49,7 +49,7 @@ async function answersTo(
 ): Promise<string[]> {
   let answers: string[] = [];
   await withServer(
-    handler as never,
+    mirror,
     function* (world) {
       const peer = world.connect();
       for (const part of parts) {

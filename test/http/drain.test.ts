@@ -18,7 +18,7 @@ describe("serveHttp when it is cancelled", () => {
         expect([used.ended, fresh.ended, used.wasReset]).toEqual([true, true, false]);
         used.end();
         fresh.end();
-        yield* world.server.promise.catch(() => {}) === undefined ? sleep(0) : sleep(SOON_MS);
+        yield* sleep(SOON_MS);
         expect(world.server.ending).toBe("cancelled");
         expect(world.now() - start).toBeLessThan(100);
       },
@@ -61,6 +61,17 @@ describe("serveHttp when it is cancelled", () => {
           expect(responsesOf(peer).all[0]?.headers.get("connection")).toBe("close");
           expect([peer.ended, peer.wasReset]).toEqual([true, false]);
         }
+      },
+    ));
+
+  test("serveHttp may be cancelled from outside of every task, as by a signal, while all its connections are idle", () =>
+    withServer(
+      () => text("hello"),
+      function* (world) {
+        const peer = yield* world.ask(request("GET /"));
+        world.simulation.host.schedule(1, () => world.server.cancel("a signal"));
+        yield* sleep(SOON_MS);
+        expect([peer.ended, world.server.ending]).toEqual([true, "cancelled"]);
       },
     ));
 

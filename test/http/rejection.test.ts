@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { sleep } from "../../src/core/sleep.ts";
-import { type HttpRequest, text } from "../../src/http/index.ts";
+import { type HttpHandler, text } from "../../src/http/index.ts";
 import { request, responsesOf, SOON_MS, withServer } from "./support.ts";
 
 const CHUNKED = ["Transfer-Encoding: chunked"];
@@ -56,17 +56,14 @@ const FAULTS: readonly [name: string, raw: string, status: number][] = [
 ];
 
 /** Reads every body and notes each request; a request for /smuggled must never get here. */
-function recorder(): {
-  seen: string[];
-  handler: (incoming: HttpRequest) => Generator<never, ReturnType<typeof text>, unknown>;
-} {
+function recorder(): { seen: string[]; handler: HttpHandler } {
   const seen: string[] = [];
-  const handler = function* (incoming: HttpRequest) {
+  const handler: HttpHandler = function* (incoming) {
     seen.push(incoming.target);
     yield* incoming.bytes();
     return text("ok");
   };
-  return { seen, handler: handler as never };
+  return { seen, handler };
 }
 
 describe("serveHttp with a faulty request", () => {

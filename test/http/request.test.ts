@@ -11,7 +11,9 @@ async function seen(look: (incoming: HttpRequest) => unknown, ...raw: string[]):
     (incoming) => json({ seen: look(incoming) }),
     function* (world) {
       const peer = yield* world.ask(...raw.map((text) => Buffer.from(text, "latin1")));
-      all = bodiesOf(peer).map((body) => (JSON.parse(body) as { seen: unknown }).seen);
+      all = bodiesOf(peer).map(
+        (body) => (JSON.parse(Buffer.from(body, "latin1").toString()) as { seen: unknown }).seen,
+      );
       expect(world.errors).toEqual([]);
     },
   );

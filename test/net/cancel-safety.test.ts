@@ -16,7 +16,10 @@ import { connected } from "../contract/conn-world.ts";
 type Read =
   { readonly kind: "read" | "exactly" | "readable" | "more"; readonly count: number } | { readonly kind: "line" };
 /** What a writer does next. */
-type Write = { readonly kind: "text" | "bytes"; readonly count: number } | { readonly kind: "flush" | "writable" };
+type Write =
+  | { readonly kind: "text" | "bytes"; readonly count: number }
+  | { readonly kind: "flush" }
+  | { readonly kind: "writable" };
 
 const reads: fc.Arbitrary<Read[]> = fc.array(
   fc.oneof(
@@ -35,7 +38,7 @@ const writes: fc.Arbitrary<Write[]> = fc.array(
         count: fc.integer({ min: 0, max: 120 }),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("flush" as const, "writable" as const) }) },
+    { weight: 1, arbitrary: fc.constantFrom({ kind: "flush" } as const, { kind: "writable" } as const) },
   ),
   { minLength: 1, maxLength: 10 },
 );
@@ -77,17 +80,22 @@ class Run {
   }
 
   async go(): Promise<void> {
-    const run = this;
-    await this.#sim.run(function* () {
-      const { client, server } = yield* connected({ hostname: "127.0.0.1", port: 0 });
-      using _closed = server;
-      yield* scope(function* (tasks) {
-        tasks.spawn(run.#write(client), "writer");
-        tasks.spawn(run.#read(server), "reader");
-      });
-    });
+    await this.#sim.run(() => this.#both());
     expect(this.#sim.host.transport.sockets).toEqual([]);
     expect(this.#sim.host.reports).toEqual([]);
+  }
+
+  *#both(): Steps<void> {
+    const { client, server } = yield* connected({ hostname: "127.0.0.1", port: 0 });
+    yield* scope((tasks) => {
+      tasks.spawn(this.#write(client), "writer");
+      return this.#joined(tasks.spawn(this.#read(server), "reader"));
+    });
+    server.close();
+  }
+
+  *#joined(task: Task<void>): Steps<void> {
+    yield* task;
   }
 
   /** Runs the operation that `start` makes until a try was not cut short. */

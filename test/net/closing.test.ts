@@ -198,7 +198,7 @@ describe("close", () => {
   });
 
   test("close of a conn that has lost its peer in a write does not wait for the stall clock", async () => {
-    const { mill, peer, conn, stop } = idle();
+    const { peer, conn, stop } = idle();
     // The socket's write fails before any callback has told of the reset.
     peer.reset();
     socketOf(conn).write = () => -1;
@@ -221,5 +221,18 @@ describe("close", () => {
     expect((peers[0] as SimPeer).text).toBe("bye");
     stop();
     await mill.finish();
+  });
+
+  // The scheduler keeps one set of closing conns for all roots: a busy server beside it would hold a short task up for ever.
+  test.failing("close in one root task does not hold up another one", async () => {
+    const { mill, peer, conn, stop } = idle(SMALL);
+    peer.pause();
+    write(mill, conn, patterned(60_000));
+    conn.close();
+    const other = mill.start(() => sleep(1));
+    mill.pass(100);
+    const { ending } = other;
+    await stop();
+    expect(ending).toBe("returned");
   });
 });

@@ -63,12 +63,13 @@ describe("connect", () => {
   test("connect within a deadline gives up and leaves nothing behind", async () => {
     const sim = new Simulation({ network: { latencyMs: [50, 50] } });
     await sim.run(function* () {
-      using _listener = yield* listen({ port: 7_000 });
+      const listener = yield* listen({ port: 7_000 });
       const error = yield* thrownBy(() => timeout(20, connect({ port: 7_000 })));
       expect(error).toBeInstanceOf(TimeoutError);
       yield* sleep(1_000);
       expect(sim.host.transport.sockets.filter((socket) => !socket.closed)).toHaveLength(0);
       (yield* timeout(200, connect({ port: 7_000 }))).terminate();
+      listener.close();
     });
   });
 

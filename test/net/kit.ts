@@ -29,9 +29,10 @@ export class Mill extends Simulation {
 
   /** Makes moves until nothing is left to do at this moment, or `untilMs` of virtual time is reached. */
   advanceTo(untilMs: number): void {
-    let reached = false;
-    this.host.schedule(untilMs - this.host.now(), () => (reached = true));
-    while (!reached && this.host.failure === null) this.host.advance();
+    const { host } = this;
+    // Without an event at that moment the clock might jump over it, or stand still before.
+    host.schedule(untilMs - host.now(), () => {});
+    while (host.now() < untilMs && host.failure === null) host.advance();
   }
 
   /** Lets `ms` of virtual time pass. */

@@ -120,9 +120,7 @@ describe("serve", () => {
     const peer = mill.peer();
     mill.pass(10);
     expect(errors).toHaveLength(1);
-    expect((errors[0] as Error).message).toMatch(
-      /^Cannot serve connection \d+: expected an operation, such as a generator, and found number 42$/,
-    );
+    expect((errors[0] as Error).message).toEndWith(": expected an operation, such as a generator, and found number 42");
     expect(peer.ended).toBe(true);
     await mill.finish(task);
   });
