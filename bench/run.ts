@@ -22,7 +22,7 @@ const USAGE = `usage: bun run bench [options]
   --arms a,b        of ${ARMS.map(({ name }) => name).join(", ")} (default: all); ours always runs
   --restarts n      fresh processes for each pair of arms (default 5)
   --burst-ms n      ms of a burst (default 2000)
-  --sequences n     A B B A sequences a restart (default 1)
+  --sequences n     A B B A sequences a restart (default 1); on a busy machine many short bursts tell more: 10 of 200 ms
   --connections n   of a load job (default 64)
   --idle n          connections of the idle job (default 10000)
   --rate n          requests a second offered, instead of a closed loop

@@ -65,7 +65,7 @@ function* echo(request: HttpRequest): Steps<Reply> {
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
 
-await main(function* () {
+main(function* () {
   const listener = yield* listen({ port: Number(values.port) });
   console.log(`ready: http://${listener.address}`);
   yield* serveHttp(listener, (request) => (SPECIAL[request.path] ?? echo)(request));

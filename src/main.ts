@@ -19,8 +19,11 @@ export interface MainOptions {
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 type SignalName = keyof typeof SIGNALS;
 
-/** Runs `body` as the program and ends the process with it. The promise never settles: the process is over before. */
-export async function main<T>(body: Body<T>, options: MainOptions = {}): Promise<never> {
+/**
+ * Runs `body` as the program and ends the process with it. Gives nothing to await: a program that waits at its top level hides from Bun that
+ * nothing can happen any more, and a deadlock would hang instead of being reported.
+ */
+export function main<T>(body: Body<T>, options: MainOptions = {}): void {
   const scheduler = bunScheduler();
   const task = runOn(scheduler, body);
   let signalled: SignalName | null = null;
@@ -31,18 +34,10 @@ export async function main<T>(body: Body<T>, options: MainOptions = {}): Promise
     task.cancel(name);
   };
   for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => onSignal(name));
-  try {
-    await task.promise;
-  } catch (error) {
-    // Read through a call: the callback above has changed it behind the checker's back.
-    if (!endedBySignal(signalled, task.outcome)) {
-      console.error(error);
-      process.exit(1);
-    }
-  }
-  return process.exit(signalled !== null && scheduler.gracesExpired > 0 ? SIGNALS[signalled as SignalName] : 0);
-}
-
-function endedBySignal(signalled: SignalName | null, outcome: unknown): boolean {
-  return signalled !== null && isCancelled(outcome);
+  const end = (): never => process.exit(signalled !== null && scheduler.gracesExpired > 0 ? SIGNALS[signalled] : 0);
+  task.promise.then(end, (error: unknown) => {
+    if (signalled !== null && isCancelled(task.outcome)) end();
+    console.error(error);
+    process.exit(1);
+  });
 }

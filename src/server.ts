@@ -136,7 +136,7 @@ function* program(settings: Settings): Steps<void> {
 }
 
 /** Ends the process with one clear line where the user or the system is at fault. */
-async function start(): Promise<void> {
+function start(): void {
   let settings: Settings | "help";
   try {
     settings = settingsOf(process.argv.slice(2), process.env);
@@ -150,7 +150,7 @@ async function start(): Promise<void> {
     return;
   }
   const wired = settings;
-  await main(
+  main(
     function* () {
       try {
         yield* program(wired);
@@ -164,4 +164,4 @@ async function start(): Promise<void> {
   );
 }
 
-await start();
+start();

@@ -78,7 +78,9 @@ const FUNCTION_LINES_MAX = 70;
 const LINE_COLUMNS_MAX = 160;
 
 /** Files and functions (`path`, or `path name`) that may be longer, each with its reason. An entry nobody needs fails. */
-const LONGER: Readonly<Record<string, string>> = {};
+const LONGER: Readonly<Record<string, string>> = {
+  "src/core/scheduler.ts": "the kernel is one place on purpose: waking, passes and steps share the ring's invariants",
+};
 
 // --- Reading the tree -----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // The cost of a switch when one, a thousand and a million tasks take turns: each gives way and is resumed behind all the others. Ours gives way
-// by `checkpoint()`, the twin by awaiting a promise that is resolved, the cheapest thing to await. The tasks are made once and are not timed. Ours is stopped by making no further turn. A
-// microtask queue cannot be stopped: the twin's functions wait at a gate after their rounds, and going through it counts as one more
-// switch. What matters is how the cost grows with the number, which run.ts prints.
+// by `checkpoint()`, the twin by awaiting a promise that is resolved, the cheapest thing to await. The tasks are made once and are not
+// timed. Ours is stopped by making no further turn. A microtask queue cannot be stopped: the twin's functions wait at a gate after their
+// rounds, and going through it counts as one more switch. What matters is how the cost grows with the number, which run.ts prints.
 
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { PASS_STEPS_MAX } from "../../src/config.ts";

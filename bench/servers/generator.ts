@@ -11,7 +11,7 @@ function* echo(conn: Conn): Steps<void> {
   for (let data: Uint8Array | null; (data = yield* conn.read()) !== null;) yield* conn.write(data);
 }
 
-await main(function* () {
+main(function* () {
   const connectionsMax = CONNECTIONS_MAX;
   const http = yield* listen({ hostname: "127.0.0.1", port: flags.port, connectionsMax });
   const tcp = yield* listen({ hostname: "127.0.0.1", port: flags.echoPort, connectionsMax });

@@ -39,7 +39,7 @@ function* tcpServer(port: number, handler: (client: GenSocket) => Operation<void
   const listener = yield* listen({ hostname: "127.0.0.1", port });
   console.log("Listening on", listener.address);
   yield* scope(function* (tasks) {
-    for (let client: GenSocket | null; (client = yield* GenSocket.accept(listener)) !== null; ) {
+    for (let client: GenSocket | null; (client = yield* GenSocket.accept(listener)) !== null;) {
       const accepted = client;
       tasks.spawn(() => handler(accepted));
     }
@@ -48,12 +48,12 @@ function* tcpServer(port: number, handler: (client: GenSocket) => Operation<void
 
 function* echoHandler(client: GenSocket): Steps<void> {
   console.log("Connection from", client.address);
-  for (let data: Uint8Array | null; (data = yield* client.recv(1000)) !== null; ) {
+  for (let data: Uint8Array | null; (data = yield* client.recv(1000)) !== null;) {
     yield* client.send(Buffer.concat([Buffer.from("GOT:"), data]));
   }
   client.close();
   console.log("Connection closed");
 }
 
-using _hooks = instrument({ taskExited: () => console.log("Task done") });
-await main(() => tcpServer(Number(process.argv[2] ?? 25000), echoHandler));
+instrument({ taskExited: () => console.log("Task done") });
+main(() => tcpServer(Number(process.argv[2] ?? 25000), echoHandler));

@@ -7,7 +7,7 @@ function* tcpServer(port: number, handler: (conn: Conn) => Operation<void>): Ste
   const listener = yield* listen({ hostname: "127.0.0.1", port });
   console.log("Listening on", listener.address);
   yield* scope(function* (tasks) {
-    for (let client: Conn | null; (client = yield* listener.accept()) !== null; ) {
+    for (let client: Conn | null; (client = yield* listener.accept()) !== null;) {
       const accepted = client;
       tasks.spawn(() => handler(accepted));
     }
@@ -27,5 +27,5 @@ function* echoHandler(client: Conn): Steps<void> {
   console.log("Connection closed");
 }
 
-using _hooks = instrument({ taskExited: () => console.log("Task done") });
-await main(() => tcpServer(Number(process.argv[2] ?? 25000), echoHandler));
+instrument({ taskExited: () => console.log("Task done") });
+main(() => tcpServer(Number(process.argv[2] ?? 25000), echoHandler));

@@ -59,7 +59,7 @@ export class BunTransport implements Transport {
 /** Binds the handler. A socket that was closed while its handler was made had nobody to tell: it hears of it here. */
 function own(raw: Socket, handler: SocketHandler): void {
   if (raw.readyState > 0) raw.data = handler;
-  else handler.closed();
+  else handler.socketClosed();
 }
 
 /** Connects. Rejects for everything, where Bun.connect throws at once for some addresses, such as a port out of range. */
@@ -73,18 +73,18 @@ async function attempt(address: SocketAddress, socket: Bun.SocketHandler<SocketH
 /** One set of functions for all sockets: they find the conn by `socket.data`. */
 const callbacks = {
   data(raw: Socket, chunk: Uint8Array): void {
-    raw.data?.data(chunk);
+    raw.data?.socketData(chunk);
   },
   drain(raw: Socket): void {
-    raw.data?.drained();
+    raw.data?.socketDrained();
   },
   end(raw: Socket): void {
-    raw.data?.ended();
+    raw.data?.socketEnded();
   },
   close(raw: Socket, error?: unknown): void {
     const handler = raw.data;
     raw.data = undefined;
-    handler?.closed(error);
+    handler?.socketClosed(error);
   },
   error(_raw: Socket, error: Error): void {
     // Nothing of ours throws in a callback on purpose, and Bun would go on as if nothing had happened.

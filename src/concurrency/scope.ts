@@ -10,24 +10,15 @@
 import { DEFER_GRACE_MS } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
 import { type Cancelled, isCancelled } from "../core/cancel-tree.ts";
-import { MillraceError, ProtocolError, ScopeCancelledError, TimeoutError } from "../core/errors.ts";
-import {
-  type Body,
-  finish,
-  iterate,
-  labelOf,
-  Leaf,
-  type Operation,
-  operationOf,
-  PROBE,
-  probed,
-  suspend,
-} from "../core/operation.ts";
+import { ProtocolError, ScopeCancelledError, TimeoutError } from "../core/errors.ts";
+import { type Body, iterate, labelOf, type Operation, operationOf } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
 import { FAILED, Task, Wait } from "../core/task.ts";
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import { PushedNode, runningTask } from "./cancel.ts";
 import { Once } from "./delegate.ts";
+import { ScopeJoin } from "./scope-join.ts";
+import { StartLeaf } from "./scope-start.ts";
 import { shield } from "./shield.ts";
 
 /** Options of {@link scope}. */
@@ -269,96 +260,5 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
 
   #describe(): string {
     return this.#options.name === undefined ? "the scope" : `the scope ${this.#options.name}`;
-  }
-}
-
-/** The join at a scope's exit. Nothing ends it but the end of the children, who are cancelled with the scope. */
-class ScopeJoin extends Wait {
-  readonly #scope: Scope;
-  readonly #task: Task;
-
-  constructor(scope: Scope, task: Task) {
-    super();
-    this.#scope = scope;
-    this.#task = task;
-  }
-
-  get reason(): string {
-    return `${this.#scope.live} tasks of its scope`;
-  }
-  [Symbol.iterator](): this {
-    return this;
-  }
-  next(token?: unknown): IteratorResult<Wait, void> {
-    if (token === PROBE) return probed(this);
-    return this.#scope.live === 0 ? finish(undefined) : suspend(this);
-  }
-  park(): void {}
-  unpark(): boolean {
-    return false;
-  }
-  allEnded(): void {
-    this.#task.kernel.wake(this.#task, this);
-  }
-}
-
-/** Waits until a child has called its `ready`, or has ended without. */
-class StartLeaf<T> extends Leaf<T> {
-  readonly reason = "a task to be ready";
-  readonly #scope: ScopeNode;
-  readonly #body: (ready: (value: T) => void) => Operation<unknown>;
-  readonly #name: string;
-  #waiter: Task | null = null;
-  #answer: { value: T } | null = null;
-  #child: Task | null = null;
-
-  constructor(scope: ScopeNode, body: (ready: (value: T) => void) => Operation<unknown>, name: string) {
-    super();
-    this.#scope = scope;
-    this.#body = body;
-    this.#name = name;
-  }
-
-  protected start(): IteratorResult<Wait, T> {
-    // Here and not in `park`, where a throw is fatal.
-    this.#scope.assertOpen("start a task in");
-    return suspend(this);
-  }
-
-  protected resume(): IteratorReturnResult<T> {
-    if (this.#answer !== null) return finish(this.#answer.value);
-    if (this.#child?.ending === "failed") throw this.#child.outcome;
-    throw new MillraceError(
-      "ERR_NOT_READY",
-      `Cannot start ${this.#name || "the task"}: it ended before it said that it was ready`,
-    );
-  }
-
-  park(task: Task): void {
-    this.#waiter = task;
-    this.#child ??= this.#scope.spawn(() => this.#run(), this.#name);
-  }
-
-  unpark(): boolean {
-    this.#waiter = null;
-    return true;
-  }
-
-  *#run(): Generator<Wait, void, unknown> {
-    try {
-      yield* this.#body((value) => {
-        this.#answer ??= { value };
-        this.#wake();
-      });
-    } finally {
-      this.#wake();
-    }
-  }
-
-  #wake(): void {
-    const waiter = this.#waiter;
-    if (waiter === null) return;
-    this.#waiter = null;
-    waiter.kernel.wake(waiter, this);
   }
 }

@@ -127,8 +127,11 @@ export function spread(top: CancelNode, cause: Cancelled): void {
   if (top.admit(cause)) reached.push(top);
   for (let i = 0; i < reached.length; i++) {
     const node = reached[i] as CancelNode;
-    for (let child = node.firstChild; child !== null; child = nextChild(node, child)) {
+    for (let child = node.firstChild; child !== null;) {
+      // Taken first: admitting runs a server's drain hook, and what that does to the tree must not lead the walk astray.
+      const next = nextChild(node, child);
       if (child.admit(cause)) reached.push(child);
+      child = next;
     }
   }
   // Interrupting comes last: it only puts tasks on the ring, but the tree must be consistent before anyone looks at it.

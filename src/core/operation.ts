@@ -172,8 +172,23 @@ export function labelOf(body: Body<unknown>, name: string | undefined): string |
   return name ?? (typeof body === "function" ? body : "");
 }
 
-/** A task yielded something that is none of our waits. */
-export function foreignYield(task: Task, value: unknown): ProtocolError {
+/**
+ * The generator of a task that yielded `value`, which is none of our waits: at its next turn the error is thrown at its own yield. This is the
+ * one use of `generator.throw`. It waits for that turn, so that a loop which catches the error and yields again cannot freeze the process.
+ */
+export function failingForeign(task: Task, value: unknown): Iterator<Wait, any, any> {
+  const { generator } = task;
+  return {
+    next: () => {
+      task.generator = generator;
+      const error = foreignYield(task, value);
+      if (generator.throw === undefined) throw error;
+      return generator.throw(error);
+    },
+  };
+}
+
+function foreignYield(task: Task, value: unknown): ProtocolError {
   const hint =
     typeof value === "object" && value !== null && Symbol.iterator in value ? "; write yield* to run an operation" : "";
   return new ProtocolError(

@@ -3,6 +3,7 @@
 import { isCancelled } from "./cancel-tree.ts";
 import { DeadlockError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
+import type { Lingering } from "./lingering.ts";
 import { type Body, finish, type Operation, labelOf, operationOf, PROBE, probed, suspend } from "./operation.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { running, type Task, Wait } from "./task.ts";
@@ -23,28 +24,30 @@ function* root<T>(scheduler: Scheduler, operation: Operation<T>): Generator<Wait
   } catch (error) {
     throw isCancelled(error) && error.reason instanceof DeadlockError ? error.reason : error;
   } finally {
-    if (scheduler.lingering.size > 0) yield* new LingeringWait(scheduler);
+    if (scheduler.lingering.of(task) > 0) yield* new LingeringWait(scheduler.lingering, task);
   }
 }
 
-/** Waits for closing conns. No cancel ends it: each conn has its own deadline, and bytes that a peer still reads are not thrown away. */
+/** Waits for the root's closing conns. No cancel ends it: each conn has its own deadline, and bytes that a peer still reads are not thrown away. */
 class LingeringWait extends Wait {
   readonly reason = "connections that are closing";
-  readonly #scheduler: Scheduler;
+  readonly #lingering: Lingering;
+  readonly #root: Task;
 
-  constructor(scheduler: Scheduler) {
+  constructor(lingering: Lingering, root: Task) {
     super();
-    this.#scheduler = scheduler;
+    this.#lingering = lingering;
+    this.#root = root;
   }
   [Symbol.iterator](): this {
     return this;
   }
   next(token?: unknown): IteratorResult<Wait, void> {
     if (token === PROBE) return probed(this);
-    return this.#scheduler.lingering.size === 0 ? finish(undefined) : suspend(this);
+    return this.#lingering.of(this.#root) === 0 ? finish(undefined) : suspend(this);
   }
   park(task: Task): void {
-    this.#scheduler.whenNoneLinger(() => task.kernel.wake(task, this));
+    this.#lingering.whenNone(this.#root, () => task.kernel.wake(task, this));
   }
   unpark(): boolean {
     return false;

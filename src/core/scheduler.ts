@@ -9,11 +9,12 @@
 import { NESTED_STEPS_MAX, PASS_STEPS_MAX, REPORTS_MAX, RING_TASKS_INITIAL, STEP_BUDGET } from "../config.ts";
 import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
 import { deadlock } from "./deadlock.ts";
-import { watch, watchForgotten } from "./forgotten.ts";
+import { swallowedReport, watch, watchForgotten } from "./forgotten.ts";
 import type { Host, HostClient } from "./host.ts";
 import type { Instrument } from "./instrument.ts";
 import { JoinLeaf, wakeJoiners } from "./join.ts";
-import { foreignYield } from "./operation.ts";
+import { Lingering } from "./lingering.ts";
+import { failingForeign } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import {
   budgetLeft,
@@ -53,9 +54,8 @@ export class Scheduler implements Kernel, HostClient {
   swallowedCancels = 0;
   gracesExpired = 0;
   /** Connections that are closing after their task has ended; `run` waits for them. */
-  readonly lingering: Set<object> = new Set();
+  readonly lingering: Lingering = new Lingering();
 
-  #lingerWaiters: (() => void)[] = [];
   readonly #ring = new RingBuffer<Task>(RING_TASKS_INITIAL);
   #flushes: Flushable[] = [];
   /** Host callbacks on the stack, the present pass included. */
@@ -188,24 +188,6 @@ export class Scheduler implements Kernel, HostClient {
     if (!this.#endsRound) this.#askForTurn();
   }
 
-  /** A conn begins to close on its own. */
-  beginLinger(conn: object): void {
-    this.lingering.add(conn);
-  }
-
-  /** The conn is closed for good. */
-  endLinger(conn: object): void {
-    if (!this.lingering.delete(conn) || this.lingering.size > 0) return;
-    const waiters = this.#lingerWaiters;
-    this.#lingerWaiters = [];
-    for (const wake of waiters) wake();
-  }
-
-  /** Calls `wake` once when no conn is closing any more. */
-  whenNoneLinger(wake: () => void): void {
-    this.#lingerWaiters.push(wake);
-  }
-
   #flush(): void {
     // A flush may close a conn, which wakes tasks, which may write: what comes meanwhile waits for the next turn.
     const flushes = this.#flushes;
@@ -301,23 +283,7 @@ export class Scheduler implements Kernel, HostClient {
       wait.park(task);
       return;
     }
-    this.#failForeign(task, wait);
-  }
-
-  /**
-   * The one use of `generator.throw`: the task yielded what is none of our waits, and the error must stand at its own yield. It is thrown at
-   * the task's next turn, so that a loop which catches it and yields again cannot freeze the process.
-   */
-  #failForeign(task: Task, value: unknown): void {
-    const { generator } = task;
-    task.generator = {
-      next: () => {
-        task.generator = generator;
-        const error = foreignYield(task, value);
-        if (generator.throw === undefined) throw error;
-        return generator.throw(error);
-      },
-    };
+    task.generator = failingForeign(task, wait);
     this.requeue(task, undefined);
   }
 
@@ -367,10 +333,7 @@ export class Scheduler implements Kernel, HostClient {
 
   swallowed(task: Task<any>): void {
     this.swallowedCancels++;
-    this.report(
-      `A Cancelled was thrown into task ${task.id} (${task.name}) again: it was caught and not rethrown, or a finally block ran an operation without shield()\n` +
-        `first thrown ${task.extras.deliveredAt?.stack ?? "at its wait"}\nnow thrown ${new Error().stack ?? ""}`,
-    );
+    this.report(swallowedReport(task));
   }
 
   report(text: string): void {

@@ -22,7 +22,7 @@ export class Closing implements Closer, TimerOwner {
   /** Starts: sends what is left, then FIN. */
   begin(): void {
     const conn = this.#conn;
-    conn.scheduler.beginLinger(conn);
+    conn.scheduler.lingering.begin(conn, conn.owner.root);
     if (this.#bothEnded()) return;
     if (conn.output === LOST) {
       // A failed write has told before the socket did.
@@ -68,7 +68,7 @@ export class Closing implements Closer, TimerOwner {
   socketClosed(): void {
     const { scheduler } = this.#conn;
     scheduler.timers.cancel(this.#timer);
-    scheduler.endLinger(this.#conn);
+    scheduler.lingering.end(this.#conn);
   }
 
   expired(): void {

@@ -8,6 +8,7 @@
 
 import { GATHER_BYTES, RECEIVE_HIGH_WATER_BYTES } from "../config.ts";
 import type { Flushable, Scheduler } from "../core/scheduler.ts";
+import type { Task } from "../core/task.ts";
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
@@ -54,8 +55,10 @@ export interface ConnWatcher {
   socketClosed(): void;
 }
 
-/** Whoever keeps count of a conn: its listener or server. */
+/** Whoever a conn belongs to: its listener, or the connect that made it. */
 export interface ConnOwner {
+  /** The root task that it was made under: `run` waits until the conn is closed. */
+  readonly root: Task;
   /** The conn's socket is closed for good. */
   connClosed(conn: ConnState): void;
 }
@@ -68,7 +71,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
   readonly id: number = ++lastId;
   /** @internal */ readonly scheduler: Scheduler;
   /** @internal */ readonly socket: RawSocket;
-  /** @internal */ readonly owner: ConnOwner | null;
+  /** @internal */ readonly owner: ConnOwner;
   /** @internal */ readonly received: ReceiveBuffer = new ReceiveBuffer();
   /** @internal */ readonly outbox: Outbox = new Outbox();
   /** @internal */ input: number = OPEN;
@@ -84,7 +87,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
   /** Output is flushed without being asked: our own callback is on the stack, or a flush is booked for this loop round. */
   #flushBooked = false;
 
-  constructor(scheduler: Scheduler, socket: RawSocket, owner: ConnOwner | null) {
+  constructor(scheduler: Scheduler, socket: RawSocket, owner: ConnOwner) {
     this.scheduler = scheduler;
     this.socket = socket;
     this.owner = owner;
@@ -179,7 +182,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
 
   // --- socket callbacks ------------------------------------------------------------------------------------------------------
 
-  data(chunk: Uint8Array): void {
+  socketData(chunk: Uint8Array): void {
     if (this.closing !== null) {
       this.closing.discard(chunk.length);
       return;
@@ -195,7 +198,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
     }
   }
 
-  drained(): void {
+  socketDrained(): void {
     this.#blocked = false;
     if (this.outbox.pending === 0 && this.output !== ENDING) return;
     const booked = this.#enter();
@@ -203,7 +206,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
     this.#leave(booked);
   }
 
-  ended(): void {
+  socketEnded(): void {
     const booked = this.#enter();
     // After a failed write Bun tells of an end although the peer sent a reset.
     if (this.input === OPEN) this.input = this.output === LOST ? LOST : ENDED;
@@ -213,7 +216,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
     this.#leave(booked);
   }
 
-  closed(error?: unknown): void {
+  socketClosed(error?: unknown): void {
     if (this.gone) return;
     this.gone = true;
     this.scheduler.enter();
@@ -224,7 +227,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
     this.wakeBoth();
     this.closing?.socketClosed();
     this.watcher?.socketClosed();
-    this.owner?.connClosed(this);
+    this.owner.connClosed(this);
     this.scheduler.leave();
   }
 

@@ -145,7 +145,7 @@ export class Conn extends ConnState implements Disposable {
   }
 
   /** True once the socket is gone, for whatever reason. */
-  get isClosed(): boolean {
+  get closed(): boolean {
     return this.gone;
   }
 

@@ -1,10 +1,12 @@
 // Connecting to a peer.
 
+import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Task, Wait } from "../core/task.ts";
 import { describeAddress } from "./address.ts";
 import { Conn } from "./conn.ts";
+import type { ConnOwner } from "./conn-state.ts";
 import type { NetHost, SocketAddress } from "./transport.ts";
 
 /** Connects to `address`; parks until the connection stands. A deadline is `timeout(ms, connect(...))`. @throws ConnectError when it cannot be made. */
@@ -41,6 +43,7 @@ class ConnectLeaf extends Leaf<Conn> {
   park(task: Task): void {
     const scheduler = task.kernel as Scheduler;
     const { transport } = scheduler.host as NetHost;
+    const owner: ConnOwner = { root: rootOf(task), connClosed() {} };
     const settle = (): void => {
       scheduler.enter();
       scheduler.wake(task, this);
@@ -49,7 +52,7 @@ class ConnectLeaf extends Leaf<Conn> {
     this.#abandon = transport.connect(
       this.#address,
       (socket) => {
-        this.#conn = new Conn(scheduler, socket, null);
+        this.#conn = new Conn(scheduler, socket, owner);
         settle();
         return this.#conn;
       },

@@ -2,6 +2,7 @@
 // in a bounded queue for `accept`. What is too many is refused at once: Bun spins at full CPU when file descriptors run out.
 
 import { ACCEPT_QUEUE_MAX, CONNECTIONS_MAX } from "../config.ts";
+import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Task, Wait } from "../core/task.ts";
@@ -9,7 +10,7 @@ import { type Waiter, WaitQueue } from "../core/wait-queue.ts";
 import { RingBuffer } from "../core/ring-buffer.ts";
 import { describeAddress } from "./address.ts";
 import { Conn } from "./conn.ts";
-import type { ConnOwner, ConnState } from "./conn-state.ts";
+import type { ConnOwner } from "./conn-state.ts";
 import type { NetHost, RawListener, RawSocket, SocketAddress } from "./transport.ts";
 
 /** Where and how to listen. */
@@ -40,6 +41,7 @@ export class Listener implements ConnOwner, Disposable {
   /** The address as people read it. */
   readonly address: string;
   readonly connectionsMax: number;
+  /** @internal */ readonly root: Task;
   readonly #scheduler: Scheduler;
   readonly #raw: RawListener;
   readonly #queue = new RingBuffer<Conn>(16);
@@ -49,11 +51,12 @@ export class Listener implements ConnOwner, Disposable {
   #open = 0;
   #accepted = 0;
   #refused = 0;
-  #whenEmpty: (() => void) | null = null;
 
   /** @internal Users call `listen`. */
-  constructor(scheduler: Scheduler, options: ListenOptions) {
+  constructor(task: Task, options: ListenOptions) {
+    const scheduler = task.kernel as Scheduler;
     this.#scheduler = scheduler;
+    this.root = rootOf(task);
     this.connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
     const { transport } = scheduler.host as NetHost;
     this.#raw = transport.listen(options, (socket) => this.#admit(socket));
@@ -94,12 +97,6 @@ export class Listener implements ConnOwner, Disposable {
     for (let conn = this.#queue.shift(); conn !== undefined; conn = this.#queue.shift()) taker(conn);
   }
 
-  /** @internal Calls back once when no connection is open any more; at once when none is. */
-  whenEmpty(call: () => void): void {
-    if (this.#open === 0) call();
-    else this.#whenEmpty = call;
-  }
-
   /** @internal */
   take(): Conn | undefined {
     return this.#queue.shift();
@@ -115,12 +112,8 @@ export class Listener implements ConnOwner, Disposable {
     this.#waiting.remove(leaf);
   }
 
-  connClosed(_conn: ConnState): void {
+  connClosed(): void {
     this.#open--;
-    if (this.#open > 0 || this.#whenEmpty === null) return;
-    const call = this.#whenEmpty;
-    this.#whenEmpty = null;
-    call();
   }
 
   #admit(socket: RawSocket): Conn | null {
@@ -203,7 +196,7 @@ class ListenLeaf extends Leaf<Listener> {
   }
 
   protected start(task: Task): IteratorResult<Wait, Listener> {
-    return finish(new Listener(task.kernel as Scheduler, this.#options));
+    return finish(new Listener(task, this.#options));
   }
   protected resume(): IteratorResult<Wait, Listener> {
     return suspend(this);

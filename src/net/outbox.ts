@@ -39,7 +39,7 @@ export class Outbox {
     if (this.start === this.end) {
       if (this.#gather) this.#release();
       this.#adopt(data);
-    } else if (length <= GATHER_BYTES >> 1 && this.room(length)) {
+    } else if (this.end - this.start + length <= GATHER_BYTES && this.room(length)) {
       this.bytes.set(data, this.end);
       this.end += length;
     } else {

@@ -2,7 +2,7 @@
 // raw socket is the socket itself and a call costs nothing extra. `bun/transport.ts` opens it on the kernel, `sim/transport.ts` on sockets
 // in memory; one contract suite holds both. What a raw socket does is written down here, traps included.
 //
-// Callbacks may fire synchronously inside a call: `end`, `terminate` and a failing `write` may call `closed` before they return.
+// Callbacks may fire synchronously inside a call: `end`, `terminate` and a failing `write` may call `socketClosed` before they return.
 
 import type { Host } from "../core/host.ts";
 
@@ -10,7 +10,7 @@ import type { Host } from "../core/host.ts";
 export interface RawSocket {
   /**
    * Hands `length` bytes from `offset` on to the kernel in one call. Gives how many it took: all, some, 0 (it is full, or `length` is 0), or
-   * -1 when the socket is gone or its write side is shut down. What it did not take stays with the caller, who tries again at `drained`.
+   * -1 when the socket is gone or its write side is shut down. What it did not take stays with the caller, who tries again at `socketDrained`.
    */
   write(bytes: Uint8Array, offset: number, length: number): number;
   /** Sends FIN after what `write` has accepted. Reading goes on; `write` gives -1 from now on. */
@@ -19,9 +19,9 @@ export interface RawSocket {
   end(): void;
   /** Resets the connection: what is under way in either direction is lost. */
   terminate(): void;
-  /** Stops `data`. While paused the peer's FIN is not seen; a reset still delivers what had arrived. May cause a spurious `drained`. */
+  /** Stops `socketData`. While paused the peer's FIN is not seen; a reset still delivers what had arrived. May cause a spurious `socketDrained`. */
   pause(): void;
-  /** Undoes `pause`. May cause a spurious `drained`. */
+  /** Undoes `pause`. May cause a spurious `socketDrained`. */
   resume(): void;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -31,13 +31,13 @@ export interface RawSocket {
 /** What a transport tells the owner of a raw socket. */
 export interface SocketHandler {
   /** Bytes arrived. The chunk is the receiver's to keep. */
-  data(chunk: Uint8Array): void;
+  socketData(chunk: Uint8Array): void;
   /** The kernel may take more; often true, sometimes spurious: try again. */
-  drained(): void;
-  /** The peer has sent FIN: no more `data`. Not told when our own FIN went first: then `closed` follows at once. */
-  ended(): void;
+  socketDrained(): void;
+  /** The peer has sent FIN: no more `socketData`. Not told when our own FIN went first: then `socketClosed` follows at once. */
+  socketEnded(): void;
   /** The socket is gone, for whatever reason; called exactly once and last. The reason is often lost: `error` may be missing after a reset. */
-  closed(error?: unknown): void;
+  socketClosed(error?: unknown): void;
 }
 
 /** A place to listen at or connect to. */

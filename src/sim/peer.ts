@@ -166,13 +166,13 @@ export class SimPeer {
     if (this.#pauseAsked) socket.pause();
     this.#flush();
     return {
-      data: (chunk) => {
+      socketData: (chunk) => {
         this.#received.push(chunk);
         this.#note("data", chunk.length);
       },
-      drained: () => this.#flush(),
-      ended: () => this.#note("ended"),
-      closed: (error) => this.#end(error === undefined ? "closed" : "reset", error),
+      socketDrained: () => this.#flush(),
+      socketEnded: () => this.#note("ended"),
+      socketClosed: (error) => this.#end(error === undefined ? "closed" : "reset", error),
     };
   }
 

@@ -156,7 +156,7 @@ export class SimSocket implements RawSocket, PipeEnd {
   /** Gives the socket its owner; `null` refuses it. What was asked of the socket before counts. */
   own(handler: SocketHandler | null): void {
     if (handler === null) this.terminate();
-    else if (this.#gone) handler.closed();
+    else if (this.#gone) handler.socketClosed();
     else {
       this.#handler = handler;
       this.#world.sockets.add(this);
@@ -216,7 +216,7 @@ export class SimSocket implements RawSocket, PipeEnd {
     this.#count("bytesRead", chunk.length);
     this.#look();
     if (this.#world.clock.prng.chance(this.#world.network.spuriousDrainChance)) this.#drainSoon();
-    this.#handler?.data(chunk);
+    this.#handler?.socketData(chunk);
   }
 
   #finish(): void {
@@ -227,7 +227,7 @@ export class SimSocket implements RawSocket, PipeEnd {
     }
     if (this.#endedTold) return;
     this.#endedTold = true;
-    this.#handler?.ended();
+    this.#handler?.socketEnded();
     if (this.#gone) return;
     this.#drainSoon();
     if (this.#peerClosed) this.#look();
@@ -246,7 +246,7 @@ export class SimSocket implements RawSocket, PipeEnd {
     }
     if (!this.#endedTold && !this.#finSent) {
       this.#endedTold = true;
-      this.#handler?.ended();
+      this.#handler?.socketEnded();
     }
     if (!this.#gone) this.#close();
   }
@@ -266,7 +266,7 @@ export class SimSocket implements RawSocket, PipeEnd {
     this.#in.closeReceiver();
     if (!this.#finSent) this.#out.sendFin();
     this.#world.sockets.delete(this);
-    handler?.closed(error);
+    handler?.socketClosed(error);
   }
 
   #setPaused(paused: boolean, counter: "pauses" | "resumes"): void {
@@ -285,7 +285,7 @@ export class SimSocket implements RawSocket, PipeEnd {
       this.#drainDue = false;
       if (this.#finSent || this.#handler === null) return;
       this.#count("drains", 1);
-      this.#handler.drained();
+      this.#handler.socketDrained();
     });
   }
 

@@ -89,8 +89,8 @@ describe("BunHost in a process of its own", () => {
   test("BunHost.fatal ends the process with the error, also out of a socket's callback", async () => {
     const { out, err, exitCode } = await script(`
       host.attach({ turn() {}, alarm() {}, stalled() {} });
-      const quiet = { data() {}, drained() {}, ended() {}, closed() {} };
-      const listener = host.transport.listen({ port: 0 }, () => ({ ...quiet, data() {
+      const quiet = { socketData() {}, socketDrained() {}, socketEnded() {}, socketClosed() {} };
+      const listener = host.transport.listen({ port: 0 }, () => ({ ...quiet, socketData() {
         host.fatal(new Error("an invariant is broken"));
         console.log("the callback goes on");
       } }));
@@ -107,8 +107,8 @@ describe("BunHost in a process of its own", () => {
   test("BunTransport ends the process when a callback throws, where Bun alone would go on", async () => {
     const { err, exitCode } = await script(`
       host.attach({ turn() {}, alarm() {}, stalled() {} });
-      const quiet = { data() {}, drained() {}, ended() {}, closed() {} };
-      const listener = host.transport.listen({ port: 0 }, () => ({ ...quiet, data() {
+      const quiet = { socketData() {}, socketDrained() {}, socketEnded() {}, socketClosed() {} };
+      const listener = host.transport.listen({ port: 0 }, () => ({ ...quiet, socketData() {
         throw new Error("a callback failed");
       } }));
       host.transport.connect({ port: listener.port }, (socket) => {

@@ -41,7 +41,7 @@ function endContract(both: ConnTest): void {
     yield* server.end();
     expect(yield* server.read()).toBeNull();
     expect(yield* client.read()).toBeNull();
-    yield* world.until(() => client.isClosed && server.isClosed, "both sockets closed");
+    yield* world.until(() => client.closed && server.closed, "both sockets closed");
   });
 
   both("end twice is as once, and a write after it throws ConnectionClosedError", function* ({ client, server }) {
@@ -81,7 +81,7 @@ function closeContract(both: ConnTest): void {
     client.close();
     expect((yield* readAll(server)).equals(sent)).toBe(true);
     server.close();
-    yield* world.until(() => client.isClosed && server.isClosed, "both sockets closed");
+    yield* world.until(() => client.closed && server.closed, "both sockets closed");
   });
 
   both("close of a conn with unread input does not destroy what it has sent", function* ({ world, client, server }) {
@@ -120,7 +120,7 @@ function closeContract(both: ConnTest): void {
     yield* world.until(() => server.received.size === 6, "six bytes");
     server.close();
     client.terminate();
-    yield* world.until(() => server.isClosed, "the reset");
+    yield* world.until(() => server.closed, "the reset");
     expect(yield* thrownBy(() => server.read())).toBeInstanceOf(ConnectionClosedError);
     expect(yield* thrownBy(() => server.write("x"))).toBeInstanceOf(ConnectionClosedError);
   });
@@ -145,17 +145,17 @@ function closeContract(both: ConnTest): void {
     expect((yield* readAll(server)).toString()).toBe("bye");
     expect(yield* thrownBy(() => client.write("x"))).toBeInstanceOf(ConnectionClosedError);
     server[Symbol.dispose]();
-    yield* world.until(() => client.isClosed && server.isClosed, "both sockets closed");
+    yield* world.until(() => client.closed && server.closed, "both sockets closed");
   });
 }
 
 function terminateContract(both: ConnTest): void {
   both("terminate resets the peer and is over at once", function* ({ world, client, server }) {
     client.terminate();
-    expect(client.isClosed).toBe(true);
+    expect(client.closed).toBe(true);
     client.terminate();
     client.close();
-    yield* world.until(() => server.isClosed, "the reset");
+    yield* world.until(() => server.closed, "the reset");
     expect(yield* thrownBy(() => server.read())).toBeInstanceOf(ConnectionLostError);
   });
 
@@ -181,7 +181,7 @@ function terminateContract(both: ConnTest): void {
     expect(client.remotePort).toBe(server.socket.localPort);
     expect(server.remotePort).toBe(client.socket.localPort);
     server.terminate();
-    yield* world.until(() => client.isClosed, "the reset");
+    yield* world.until(() => client.closed, "the reset");
     yield* world.quiet();
     // Bun remembers an address that was asked for before.
     for (const conn of [client, server]) {

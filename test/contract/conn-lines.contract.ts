@@ -135,7 +135,7 @@ function faultContract(both: ConnTest): void {
       yield* client.write("half");
       yield* world.until(() => server.received.size === 4, "four bytes");
       client.terminate();
-      yield* world.until(() => server.isClosed, "the reset");
+      yield* world.until(() => server.closed, "the reset");
       expect(yield* thrownBy(() => server.readLine())).toBeInstanceOf(ConnectionLostError);
       expect(textOf(yield* server.read())).toBe("half");
     },

@@ -49,7 +49,7 @@ function readContract(both: ConnTest): void {
       yield* client.write("precious");
       yield* world.until(() => server.received.size === 8, "eight bytes");
       client.terminate();
-      yield* world.until(() => server.isClosed, "the reset");
+      yield* world.until(() => server.closed, "the reset");
       expect(textOf(yield* server.read(4))).toBe("prec");
       expect(textOf(yield* server.readExactly(4))).toBe("ious");
       for (let i = 0; i < 2; i++) expect(yield* thrownBy(() => server.read())).toBeInstanceOf(ConnectionLostError);
@@ -80,7 +80,7 @@ function readContract(both: ConnTest): void {
     yield* server.flush();
     yield* world.until(() => client.received.size === 11, "the half");
     server.terminate();
-    yield* world.until(() => client.isClosed, "the reset");
+    yield* world.until(() => client.closed, "the reset");
     expect(textOf(yield* client.read())).toBe("half an ans");
     expect(yield* thrownBy(() => client.read())).toBeInstanceOf(ConnectionLostError);
   });

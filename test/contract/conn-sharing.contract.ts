@@ -87,7 +87,7 @@ function busyContract(both: ConnTest): void {
         const reading = tasks.spawn(() => server.read());
         yield* world.until(() => server.reader !== null, "a parked reader");
         // As the socket does, and then this task goes on before the woken one.
-        server.data(Buffer.from("for the first"));
+        server.socketData(Buffer.from("for the first"));
         expect(yield* thrownBy(() => server.read())).toBeInstanceOf(BusyError);
         expect(textOf(yield* reading)).toBe("for the first");
       });

@@ -122,7 +122,7 @@ function pressureContract(both: ConnTest): void {
 function lossContract(both: ConnTest): void {
   both("write and flush throw ConnectionLostError once the peer is gone", function* ({ world, client, server }) {
     server.terminate();
-    yield* world.until(() => client.isClosed, "the reset");
+    yield* world.until(() => client.closed, "the reset");
     for (const start of [() => client.write("x"), () => client.flush(), () => client.end()]) {
       expect(yield* thrownBy(start)).toBeInstanceOf(ConnectionLostError);
     }

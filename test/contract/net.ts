@@ -72,7 +72,7 @@ export class End implements SocketHandler {
     }
   }
 
-  data(chunk: Uint8Array): void {
+  socketData(chunk: Uint8Array): void {
     if (this.isEnded) this.#net.breach("data after ended");
     if (chunk.length === 0) this.#net.breach("an empty chunk");
     if (this.told.at(-1) !== "data") this.told.push("data");
@@ -81,18 +81,18 @@ export class End implements SocketHandler {
     this.#hear("data", () => this.onData?.(chunk));
   }
 
-  drained(): void {
+  socketDrained(): void {
     this.drains++;
     this.#hear("drained", this.onDrained);
   }
 
-  ended(): void {
+  socketEnded(): void {
     if (this.isEnded) this.#net.breach("ended twice");
     this.told.push("ended");
     this.#hear("ended", this.onEnded);
   }
 
-  closed(): void {
+  socketClosed(): void {
     if (this.isClosed) this.#net.breach("closed twice");
     this.told.push("closed");
     this.#hear("closed", this.onClosed);

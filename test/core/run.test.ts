@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { TimeoutError } from "../../src/core/errors.ts";
 import { now, random } from "../../src/core/run.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
+import { running } from "../../src/core/task.ts";
 import { timeout } from "../../src/concurrency/timeout.ts";
 import { simulate, Simulation } from "../../src/sim/simulate.ts";
 import { ready, rejection, thrown, turns } from "./kit.ts";
@@ -86,7 +87,7 @@ test("runOn waits for conns that close on their own, after its body has ended, f
     const sim = new Simulation();
     const conn = {};
     const task = sim.start(function* () {
-      sim.scheduler.beginLinger(conn);
+      sim.scheduler.lingering.begin(conn, running);
       if (how === "failed") throw new Error("boom");
       if (how === "cancelled") yield* sleepForever();
     });
@@ -96,7 +97,7 @@ test("runOn waits for conns that close on their own, after its body has ended, f
     turns(sim);
     expect([task.ending, task.wait?.reason]).toEqual([null, "connections that are closing"]);
     task.cancel();
-    sim.scheduler.endLinger(conn);
+    sim.scheduler.lingering.end(conn);
     await sim.settle();
     expect(task.ending).toBe(how);
   }

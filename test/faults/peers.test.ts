@@ -64,7 +64,7 @@ describe("a peer that never reads", () => {
     expect(written).toBeGreaterThan(before);
     peer.reset();
     mill.pass(10);
-    expect([conn.isClosed, conn.outbox.pending, errors]).toEqual([true, 0, []]);
+    expect([conn.closed, conn.outbox.pending, errors]).toEqual([true, 0, []]);
     check();
     await stop();
   });
@@ -74,7 +74,7 @@ describe("a peer that never reads", () => {
     const peer = mill.peer();
     peer.pause();
     mill.pass(WRITE_STALL_MS - 100);
-    expect([listener().statistics().open, (conns[1] as Conn).isClosed]).toEqual([2, false]);
+    expect([listener().statistics().open, (conns[1] as Conn).closed]).toEqual([2, false]);
     mill.pass(200);
     expect([listener().statistics().open, peer.wasReset]).toEqual([1, true]);
     check();
@@ -93,7 +93,7 @@ describe("a peer that resets", () => {
     mill.pass(10);
     expect([errors, listener().statistics().open]).toEqual([[], 1]);
     for (const conn of conns.slice(1))
-      expect([conn.isClosed, conn.outbox.pending, conn.outbox.bytes.length]).toEqual([true, 0, 0]);
+      expect([conn.closed, conn.outbox.pending, conn.outbox.bytes.length]).toEqual([true, 0, 0]);
     check();
     await stop();
   });
@@ -240,7 +240,7 @@ describe("a drain without reason", () => {
     const conn = conns[1] as Conn;
     const { steps, passes } = mill.scheduler;
     const { writes } = socketOf(conn).statistics;
-    for (let i = 0; i < 5; i++) conn.drained();
+    for (let i = 0; i < 5; i++) conn.socketDrained();
     expect([mill.scheduler.steps, mill.scheduler.passes, socketOf(conn).statistics.writes]).toEqual([
       steps,
       passes,

@@ -52,7 +52,7 @@ describe.each(TWINS)("connect: %s", (_name, makeWorld) => {
       yield* world.until(() => listener.statistics().accepted === 5, "all were made, and then given up");
       for (let i = 0; i < 5; i++) {
         const server = yield* listener.accept();
-        yield* world.until(() => server?.isClosed === true, "its end");
+        yield* world.until(() => server?.closed === true, "its end");
       }
     });
     expect(listener.statistics().open).toBe(0);

@@ -131,7 +131,7 @@ describe.each(TWINS)("listen: %s", (_name, makeWorld) => {
     const waiting = yield* connect({ hostname: "127.0.0.1", port: other.port });
     yield* world.until(() => other.statistics().accepted === 1, "the server's end");
     other[Symbol.dispose]();
-    yield* world.until(() => waiting.isClosed, "the reset");
+    yield* world.until(() => waiting.closed, "the reset");
     expect(yield* thrownBy(() => waiting.read())).toMatchObject({ code: "ERR_CONNECTION_LOST" });
     expect(other.statistics()).toEqual({ open: 0, accepted: 1, refused: 0 });
   });

@@ -25,16 +25,16 @@ function echo(socket: RawSocket): SocketHandler {
     if (over && waiting.length === 0) socket.shutdown();
   };
   return {
-    data(chunk): void {
+    socketData(chunk): void {
       waiting = Buffer.concat([waiting, chunk]);
       flush();
     },
-    drained: flush,
-    ended(): void {
+    socketDrained: flush,
+    socketEnded(): void {
       over = true;
       flush();
     },
-    closed(): void {},
+    socketClosed(): void {},
   };
 }
 
