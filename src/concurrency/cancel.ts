@@ -1,12 +1,12 @@
 // Nodes that operations push into the running task's branch of the cancel tree and pop on the way out.
 
 import { assert } from "../core/assert.ts";
-import { attach, type Cancelled, CancelNode, detach } from "../core/cancel-tree.ts";
+import { attach, type Cancelled, type CancelNode, detach, TreeNode } from "../core/cancel-tree.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { running, type Task } from "../core/task.ts";
 
 /** A node inside a task. While it is pushed, it is the innermost one or an ancestor of that. */
-export class PushedNode extends CancelNode {
+export class PushedNode extends TreeNode {
   readonly holder: Task;
 
   constructor(holder: Task) {

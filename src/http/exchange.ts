@@ -6,7 +6,7 @@ import { ChunkedDecoder } from "./wire/chunked.ts";
 import { BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
 import { HeadParser } from "./wire/head-parser.ts";
 import type { HttpLimits } from "./wire/limits.ts";
-import { METHOD_OTHER } from "./wire/methods.ts";
+import { METHOD_HEAD, METHOD_OTHER } from "./wire/methods.ts";
 import { DATA, END } from "./wire/outcome.ts";
 import { Rejection } from "./wire/rejection.ts";
 
@@ -83,6 +83,11 @@ export class Exchange {
   /** Lets go of the bytes of the last head: an idle connection holds none. */
   release(): void {
     this.bytes = NOTHING;
+  }
+
+  /** The method is HEAD: its answer has a head and no body. */
+  get isHead(): boolean {
+    return this.head.methodCode === METHOD_HEAD;
   }
 
   /** Bytes of the body that were announced and not read; 0 of a chunked one. */

@@ -20,7 +20,7 @@ export interface RequestHeaders extends Iterable<[name: string, value: string]> 
 
 /** One request. */
 export class HttpRequest {
-  /** Parameters of the route that matched; empty without a router. */
+  /** Parameters of the route that matched, percent-decoded where that is possible; empty without a router. */
   params: Readonly<Record<string, string>> = NO_PARAMS;
   readonly #exchange: Exchange;
   readonly #number: number;

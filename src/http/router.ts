@@ -19,7 +19,19 @@ interface Target {
   readonly bodyBytesMax: number | undefined;
 }
 
-/** Makes a handler of routes: the first that matches answers. HEAD goes to GET; other methods of a known path get 405, other paths 404. */
+/**
+ * Makes a handler of routes. Where several match a path, the most specific answers, whatever their order: at each segment a literal beats a
+ * parameter, and that a wildcard. HEAD goes to GET; other methods of a known path get 405, other paths 404.
+ *
+ * Paths are matched as sent. Parameters are percent-decoded after that, so one may hold a slash (`%2F`); one that cannot be decoded stays as sent.
+ *
+ * ```ts
+ * const handler = router([
+ *   ["GET", "/users/:id", (request) => text(`user ${request.params.id}`)],
+ *   ["GET", "/users/me", () => text("you")], // beats :id, though it stands behind it
+ * ]);
+ * ```
+ */
 export function router(routes: readonly Route[]): HttpHandler {
   const table = createRouter<Target>();
   const methods = new Set<string>();
@@ -36,10 +48,27 @@ export function router(routes: readonly Route[]): HttpHandler {
         [...methods].filter((known) => findRoute(table, known, path) !== undefined),
       );
     const { handler, bodyBytesMax } = found.data;
-    if (found.params !== undefined) request.params = found.params;
+    if (found.params !== undefined) request.params = decoded(found.params);
     if (bodyBytesMax !== undefined) request.limitBody(bodyBytesMax);
     return handler(request);
   };
+}
+
+/** Decodes parameters in place: rou3 makes the object anew for each match. */
+function decoded(params: Record<string, string>): Record<string, string> {
+  for (const name in params) {
+    const value = params[name];
+    if (value?.includes("%")) params[name] = decodedWhereValid(value);
+  }
+  return params;
+}
+
+function decodedWhereValid(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function noRoute(request: HttpRequest, allowed: string[]): ReturnType<HttpHandler> {

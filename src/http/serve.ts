@@ -15,10 +15,12 @@ import {
 } from "../config.ts";
 import { Once } from "../concurrency/delegate.ts";
 import { runningTask } from "../concurrency/cancel.ts";
+import type { Host } from "../core/host.ts";
 import type { Operation } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Wait } from "../core/task.ts";
 import type { Conn } from "../net/conn.ts";
+import { guarded, stackOf } from "../net/guarded.ts";
 import type { Listener, ListenOptions } from "../net/listener.ts";
 import { serve } from "../net/serve.ts";
 import { HttpConnection } from "./connection.ts";
@@ -27,7 +29,7 @@ import { HttpServer, type HttpSettings } from "./server.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
 
-/** Options of {@link serveHttp}. Limits that are not given have the defaults of config.ts. */
+/** Options of {@link serveHttp}. Limits that are not given have the defaults of config.ts. What a hook throws is reported, and changes nothing. */
 export interface HttpOptions extends Partial<HttpLimits> {
   /** Ms from the first byte of a head to its last; then 408. Also until the first byte on a new connection; then it is closed. Default 30,000. */
   readonly headMs?: number;
@@ -67,9 +69,7 @@ function* runHttp(
   options: HttpOptions,
 ): Generator<Wait, never, unknown> {
   const { kernel } = runningTask("serve HTTP");
-  const report = (error: unknown): void =>
-    kernel.host.report(`a handler failed: ${error instanceof Error ? error.stack : String(error)}`);
-  const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settingsOf(options, report));
+  const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settingsOf(options, kernel.host));
   const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
   return yield* serve(
     where,
@@ -91,15 +91,17 @@ function limitsOf(options: HttpOptions): HttpLimits {
   };
 }
 
-function settingsOf(options: HttpOptions, report: (error: unknown) => void): HttpSettings {
+function settingsOf(options: HttpOptions, host: Host): HttpSettings {
+  const { onError, onRejection, onTimeout } = options;
+  const report = (error: unknown): void => host.report(`a handler failed: ${stackOf(error)}`);
   return {
     headMs: options.headMs ?? HEAD_MS,
     bodyStallMs: options.bodyStallMs ?? BODY_STALL_MS,
     writeStallMs: options.writeStallMs ?? WRITE_STALL_MS,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     halfCloseGraceMs: options.halfCloseGraceMs ?? HALF_CLOSE_GRACE_MS,
-    onError: options.onError ?? report,
-    onRejection: options.onRejection,
-    onTimeout: options.onTimeout,
+    onError: onError === undefined ? report : guarded(host, "onError", onError),
+    onRejection: onRejection && guarded(host, "onRejection", onRejection),
+    onTimeout: onTimeout && guarded(host, "onTimeout", onTimeout),
   };
 }

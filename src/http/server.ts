@@ -2,12 +2,12 @@
 
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Conn } from "../net/conn.ts";
-import { PassClock } from "./clock.ts";
+import { PassClock } from "./pass-clock.ts";
 import type { HttpHandler } from "./handler.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
 
-/** Clocks and hooks of a server, complete. */
+/** Clocks and hooks of a server, complete. The hooks are guarded: none of them throws. */
 export interface HttpSettings {
   readonly headMs: number;
   readonly bodyStallMs: number;

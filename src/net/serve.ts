@@ -7,11 +7,11 @@ import { type Scope, scopeOfServants } from "../concurrency/scope.ts";
 import { checkpoint } from "../concurrency/checkpoint.ts";
 import { shieldAndTell } from "../concurrency/shield.ts";
 import { Once } from "../concurrency/delegate.ts";
-import type { Host } from "../core/host.ts";
 import type { Operation } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import type { Conn } from "./conn.ts";
 import { ConnectionLostError } from "./errors.ts";
+import { guarded, stackOf } from "./guarded.ts";
 import { listen, type Listener, type ListenOptions } from "./listener.ts";
 
 /** A handler of connections: usually a generator function. The connection is closed when it ends. */
@@ -47,15 +47,15 @@ function* runServe(
   const listener = "accept" in where ? where : yield* listen(where);
   const { host } = (running as Task).kernel;
   const { onError, onDrain } = options;
-  const report = (error: unknown, conn: Conn): void => {
-    if (onError === undefined) host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`);
-    else guarded(host, "onError", () => onError(error, conn));
-  };
+  const report =
+    onError === undefined
+      ? (error: unknown, conn: Conn): void => host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`)
+      : guarded(host, "onError", onError);
   const draining = new Latch();
   const drain = (): void => {
     listener.close();
     draining.open();
-    if (onDrain !== undefined) guarded(host, "onDrain", onDrain);
+    if (onDrain !== undefined) guarded(host, "onDrain", onDrain)();
   };
   // The handler's own generator is the task: a wrapper around it would cost 9 ns on each resume and 200 bytes a connection. What is due
   // when it has ended is done by the scope's exit hook.
@@ -89,17 +89,4 @@ function* runServe(
   }
   // Only a cancel ends the scope above: here it goes on outwards.
   for (;;) yield* checkpoint();
-}
-
-/** Calls a function of the user's. What it throws is reported: it would end other connections, or a cancel half-way. */
-function guarded(host: Host, name: string, call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    host.report(`${name} of a server threw: ${stackOf(error)}`);
-  }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import {
   attach,
   Cancelled,
-  CancelNode,
+  type CancelNode,
+  TreeNode,
   detach,
   isCancelled,
   type NodeHolder,
@@ -13,7 +14,7 @@ import {
   nextChild,
 } from "../../src/core/cancel-tree.ts";
 
-class TestNode extends CancelNode {
+class TestNode extends TreeNode {
   interrupted: Cancelled[] = [];
   told = 0;
   stops = false;

@@ -53,12 +53,58 @@ describe("router", () => {
       "root {}",
       'user {"id":"7"}',
       'user {"id":"7"}',
-      'delete {"id":"a%20b"}',
+      'delete {"id":"a b"}',
       "me {}",
       'file {"path":"a/b.txt"}',
       "odd {}",
       'user {"id":"8"}',
     ]);
+  });
+
+  test("router decodes parameters, and leaves one that cannot be decoded as it was sent", async () => {
+    const asked: [path: string, params: object][] = [
+      ["/pair/a%20b/%C3%A9", { first: "a b", second: "é" }],
+      ["/pair/a%2Fb/%252F", { first: "a/b", second: "%2F" }],
+      ["/pair/%/%20", { first: "%", second: " " }],
+      ["/pair/%zz/%C3", { first: "%zz", second: "%C3" }],
+      ["/pair/a+b/%2", { first: "a+b", second: "%2" }],
+      ["/files/a%20b/%63", { path: "a b/c" }],
+      ["/files/a%20b/%FF", { path: "a%20b/%FF" }],
+    ];
+    const seen: object[] = [];
+    const note: HttpHandler = ({ params }) => {
+      seen.push({ ...params });
+      return text("ok");
+    };
+    const routes: readonly Route[] = [
+      ["GET", "/pair/:first/:second", note],
+      ["GET", "/files/**:path", note],
+    ];
+    await answers(
+      asked.map(([path]) => `GET ${path}`),
+      routes,
+    );
+    expect(seen).toEqual(asked.map(([, params]) => params));
+  });
+
+  test("router takes the most specific route, whatever the order", async () => {
+    const routes: readonly Route[] = [
+      ["GET", "/**", named("wildcard")],
+      ["GET", "/:a/:b", named("parameters")],
+      ["GET", "/:a/x", named("parameter first")],
+      ["GET", "/x/:b", named("literal first")],
+      ["GET", "/x/x", named("literals")],
+    ];
+    const lines = ["/x/x", "/x/y", "/y/x", "/y/y", "/x", "/x/y/z"];
+    for (const order of [routes, routes.toReversed()]) {
+      const bodies = (
+        await answers(
+          lines.map((path) => `GET ${path}`),
+          order,
+        )
+      ).map(([, body]) => body.split(" {")[0]);
+      expect(bodies).toEqual(["literals", "literal first", "parameter first", "parameters", "wildcard", "wildcard"]);
+    }
   });
 
   test("router answers a path that it does not know with 404", async () => {

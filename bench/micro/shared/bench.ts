@@ -20,8 +20,8 @@ export interface MicroBench {
   readonly name: string;
   /** What one operation is, on each side. */
   readonly about: string;
-  /** Most that ours may cost of the twin's, as we want it; 0 = no target. */
-  readonly target: number;
+  /** Most that ours may cost of the twin's, as we want it; none where nothing is asked. */
+  readonly target?: number;
   /** Makes a side; what is made here is not timed. */
   readonly make: Readonly<Record<SideName, (size: Size) => Side>>;
 }

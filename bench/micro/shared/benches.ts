@@ -1,9 +1,9 @@
 // All micro benches, in the order of the report.
 
 import { resume } from "../resume.ts";
-import { spawnBatch, spawnOne } from "../spawn.ts";
+import { spawnBatch, spawnBatchSuspending, spawnOne, spawnOneSuspending } from "../spawn.ts";
 import { switches } from "../switch.ts";
-import { timeoutOperation, timer, timerMillion } from "../timer.ts";
+import { timeoutOperation, timer, timerClock, timerMillion } from "../timer.ts";
 import type { MicroBench } from "./bench.ts";
 
 /** Every bench. */
@@ -11,7 +11,10 @@ export const BENCHES: readonly MicroBench[] = [
   resume,
   spawnBatch,
   spawnOne,
+  spawnBatchSuspending,
+  spawnOneSuspending,
   timer,
+  timerClock,
   timerMillion,
   timeoutOperation,
   ...switches,

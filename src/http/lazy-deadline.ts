@@ -4,16 +4,21 @@
 import type { Scheduler } from "../core/scheduler.ts";
 import { Timer, type TimerOwner } from "../core/timers.ts";
 
-/** One deadline at a time: what it stands for is the connection's business. */
+/** Whose deadline it is. */
+export interface DeadlineOwner {
+  deadlinePassed(): void;
+}
+
+/** One deadline at a time: what it stands for is its owner's business. */
 export class LazyDeadline implements TimerOwner {
   readonly #scheduler: Scheduler;
-  readonly #passed: () => void;
+  readonly #owner: DeadlineOwner;
   readonly #timer: Timer = new Timer(this);
   #deadline = Number.POSITIVE_INFINITY;
 
-  constructor(scheduler: Scheduler, passed: () => void) {
+  constructor(scheduler: Scheduler, owner: DeadlineOwner) {
     this.#scheduler = scheduler;
-    this.#passed = passed;
+    this.#owner = owner;
   }
 
   /** Sets the deadline to host milliseconds `at`; `Infinity` for none. Arms the timer only when it would fire too late. */
@@ -37,6 +42,6 @@ export class LazyDeadline implements TimerOwner {
   expired(): void {
     if (this.#deadline === Number.POSITIVE_INFINITY) return;
     if (this.#deadline > this.#scheduler.now()) this.#scheduler.timers.arm(this.#timer, this.#deadline);
-    else this.#passed();
+    else this.#owner.deadlinePassed();
   }
 }
