@@ -4,8 +4,9 @@
 import type { Instrument } from "./core/instrument.ts";
 import type { Body } from "./core/operation.ts";
 import { runOn } from "./core/run.ts";
-import type { Task } from "./core/task.ts";
+
 import { bunScheduler } from "./bun/scheduler.ts";
+import type { Task } from "./core/task.ts";
 
 /**
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a

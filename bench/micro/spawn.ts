@@ -15,7 +15,6 @@ const BATCH = 1_000;
 
 const batchOf = (size: Size): number => Math.min(BATCH, operationsOf(size));
 
-// oxlint-disable-next-line require-yield -- a task that ends in its first step
 function* child(): Steps<number> {
   return 1;
 }

@@ -17,6 +17,7 @@ function* countup(n: number): Steps<void> {
   }
 }
 
-using _hooks = instrument({ taskExited: () => console.log("Task done") });
+const hooks = instrument({ taskExited: () => console.log("Task done") });
 const tasks = [run(countdown(10)), run(countdown(5)), run(countup(20))];
 await Promise.all(tasks.map((task) => task.promise));
+hooks[Symbol.dispose]();

@@ -3,15 +3,15 @@
 import { ProtocolError } from "../core/errors.ts";
 import { FRESH, type Operation, STARTED } from "../core/operation.ts";
 import { watch } from "../core/forgotten.ts";
-import type { Wait } from "../core/task.ts";
+import type { Stepper } from "../core/task.ts";
 
 /** An operation whose steps are those of a generator, made when it is first run. */
 export class Once<T> implements Operation<T> {
   readonly reason: string;
-  readonly #make: () => Iterator<Wait, T, any>;
+  readonly #make: () => Stepper<T>;
   #state: number = FRESH;
 
-  constructor(reason: string, make: () => Iterator<Wait, T, any>) {
+  constructor(reason: string, make: () => Stepper<T>) {
     this.reason = reason;
     this.#make = make;
     watch?.made(this);
@@ -21,7 +21,7 @@ export class Once<T> implements Operation<T> {
     return this.#state === FRESH;
   }
 
-  [Symbol.iterator](): Iterator<Wait, T, any> {
+  [Symbol.iterator](): Stepper<T> {
     if (this.#state !== FRESH)
       throw new ProtocolError(
         `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,

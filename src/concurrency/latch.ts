@@ -1,8 +1,9 @@
 // A one-shot event: closed until somebody opens it, open for ever after.
 
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { type Waiter, WaitQueue } from "../core/wait-queue.ts";
+import type { Task, Wait } from "../core/task.ts";
 
 /** Tasks wait for it; `open` wakes them all, in the order in which they came. */
 export class Latch {

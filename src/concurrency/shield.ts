@@ -4,10 +4,11 @@ import { type Cancelled, spread } from "../core/cancel-tree.ts";
 import { watch } from "../core/forgotten.ts";
 import { type Body, type Operation, operationOf } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import { PushedNode, runningTask } from "./cancel.ts";
 import { Once } from "./delegate.ts";
+import type { Task, Wait } from "../core/task.ts";
 
 /**
  * Runs `operation` as if the surrounding scope were not cancelled, for at most `graceMs` milliseconds from the moment on which the scope

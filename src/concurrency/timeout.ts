@@ -6,9 +6,10 @@ import { ProtocolError, TimeoutError } from "../core/errors.ts";
 import { watch } from "../core/forgotten.ts";
 import { type Body, finish, FRESH, iterate, type Operation, STARTED } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import { PushedNode, runningTask } from "./cancel.ts";
+import type { Stepper, Task, Wait } from "../core/task.ts";
 
 /**
  * Runs `operation` for at most `ms` milliseconds, counted from its first wait. Deadlines nest and the nearest wins.
@@ -23,12 +24,12 @@ export function moveOnAfter<T>(ms: number, operation: Body<T>): Operation<T | un
   return new Deadline<T, T | undefined>(ms, operation, false);
 }
 
-class Deadline<T, R> implements Operation<T | R>, Iterator<Wait, T | R, any> {
+class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
   readonly #ms: number;
   readonly #operation: Body<T>;
   readonly #throws: boolean;
   #state: number = FRESH;
-  #inner: Iterator<Wait, T, any> | null = null;
+  #inner: Stepper<T> | null = null;
   #node: DeadlineNode | null = null;
 
   constructor(ms: number, operation: Body<T>, throws: boolean) {
@@ -48,7 +49,7 @@ class Deadline<T, R> implements Operation<T | R>, Iterator<Wait, T | R, any> {
     return this.#state === FRESH;
   }
 
-  [Symbol.iterator](): Iterator<Wait, T | R, any> {
+  [Symbol.iterator](): Stepper<T | R> {
     if (this.#state !== FRESH)
       throw new ProtocolError(
         `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
@@ -61,7 +62,7 @@ class Deadline<T, R> implements Operation<T | R>, Iterator<Wait, T | R, any> {
     const node = this.#node;
     if (node === null) return this.#first();
     try {
-      const result = (this.#inner as Iterator<Wait, T, any>).next(token);
+      const result = (this.#inner as Stepper<T>).next(token);
       if (result.done === true) node.pop();
       return result;
     } catch (error) {

@@ -2,7 +2,7 @@
 // silence (in production `watch` is null and a leaf pays one comparison), and words the report of a swallowed cancel.
 
 import type { CancelNode } from "./cancel-tree.ts";
-import { describeTask, running, type Task } from "./task.ts";
+import { type AnyTask, describeTask, running } from "./task.ts";
 
 /** An operation as the watch sees it. */
 export interface Made {
@@ -60,7 +60,7 @@ export function watchForgotten(): void {
 }
 
 /** What is reported when a cancel has to be thrown into `task` again. */
-export function swallowedReport(task: Task<any>): string {
+export function swallowedReport(task: AnyTask): string {
   const cause = "it was caught and not rethrown, or a finally block ran an operation without shield()";
   const first = task.extras.deliveredAt?.stack ?? "at its wait";
   return `A Cancelled was thrown into ${describeTask(task)} again: ${cause}\nfirst thrown ${first}\nnow thrown ${new Error().stack ?? ""}`;

@@ -2,14 +2,23 @@
 // stand in a circular list of their own, so that the common single join allocates nothing but its leaf.
 
 import { begin, finish, Leaf, suspend } from "./operation.ts";
-import { describeTask, FAILED, type Joiner, RETURNED, type Task, taskCancelledError, type Wait } from "./task.ts";
+import {
+  type AnyTask,
+  describeTask,
+  FAILED,
+  type Joiner,
+  RETURNED,
+  type Task,
+  taskCancelledError,
+  type Wait,
+} from "./task.ts";
 
 /** The leaf that `yield* task` runs. */
 export class JoinLeaf<out T> extends Leaf<T> implements Joiner {
   nextJoiner: Joiner = this;
   previousJoiner: Joiner = this;
   readonly #target: Task<T>;
-  #task: Task<any> | null = null;
+  #task: AnyTask | null = null;
 
   constructor(target: Task<T>) {
     super();
@@ -36,7 +45,7 @@ export class JoinLeaf<out T> extends Leaf<T> implements Joiner {
     throw taskCancelledError(target);
   }
 
-  park(task: Task<any>): void {
+  park(task: AnyTask): void {
     this.#task = task;
     const target = this.#target;
     const first = target.joiners;
@@ -64,13 +73,13 @@ export class JoinLeaf<out T> extends Leaf<T> implements Joiner {
   }
 
   targetEnded(): void {
-    const task = this.#task as Task<any>;
+    const task = this.#task as AnyTask;
     task.kernel.wake(task, this);
   }
 }
 
 /** Wakes all that join `task`, in the order in which they came. */
-export function wakeJoiners(task: Task<any>): void {
+export function wakeJoiners(task: AnyTask): void {
   const first = task.joiners;
   if (first === null) return;
   task.joiners = null;

@@ -1,13 +1,11 @@
 // Connections that go on closing after their task has ended. A root is over when those of its own tasks are gone; another program on the
 // same event loop, a busy server say, does not hold it up.
 
-import type { Task } from "./task.ts";
-
-/** The closing connections of one scheduler, by the root they belong to (`null`: to nobody). */
+import type { AnyTask } from "./task.ts"; /** The closing connections of one scheduler, by the root they belong to (`null`: to nobody). */
 export class Lingering {
-  readonly #roots = new Map<object, Task<any> | null>();
-  readonly #counts = new Map<Task<any> | null, number>();
-  #waiters: { root: Task<any>; wake: () => void }[] = [];
+  readonly #roots = new Map<object, AnyTask | null>();
+  readonly #counts = new Map<AnyTask | null, number>();
+  #waiters: { root: AnyTask; wake: () => void }[] = [];
 
   /** All of them. */
   get size(): number {
@@ -15,12 +13,12 @@ export class Lingering {
   }
 
   /** Those that belong to `root`. */
-  of(root: Task<any> | null): number {
+  of(root: AnyTask | null): number {
     return this.#counts.get(root) ?? 0;
   }
 
   /** A conn begins to close on its own. */
-  begin(conn: object, root: Task<any> | null): void {
+  begin(conn: object, root: AnyTask | null): void {
     this.#roots.set(conn, root);
     this.#counts.set(root, this.of(root) + 1);
   }
@@ -42,14 +40,14 @@ export class Lingering {
   }
 
   /** Calls `wake` once when none of `root` is left. */
-  whenNone(root: Task<any>, wake: () => void): void {
+  whenNone(root: AnyTask, wake: () => void): void {
     this.#waiters.push({ root, wake });
   }
 }
 
 /** The root of the tree that `task` stands in. */
-export function rootOf(task: Task<any>): Task<any> {
-  let node: Task<any>["parent"] = task;
+export function rootOf(task: AnyTask): AnyTask {
+  let node: AnyTask["parent"] = task;
   while (node.parent !== null) node = node.parent;
-  return node as Task<any>;
+  return node as AnyTask;
 }

@@ -9,11 +9,11 @@
 import type { Cancelled } from "./cancel-tree.ts";
 import { ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
-import { charge, describeTask, running, type Task, Wait } from "./task.ts";
+import { type AnyStepper, charge, describeTask, running, type Stepper, type Task, Wait } from "./task.ts";
 
 /** Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too. */
 export interface Operation<out T> {
-  [Symbol.iterator](): Iterator<Wait, T, any>;
+  [Symbol.iterator](): Stepper<T>;
 }
 
 /** The return type to write on a generator function whose steps are operations: `function* echo(conn: Conn): Steps<void>`. */
@@ -26,13 +26,13 @@ export const PROBE: { stack: string } = { stack: "" };
  * Result objects are shared by all leaves: `yield*` and the scheduler read them at once and never keep them. So a leaf that finishes
  * allocates nothing, and an idle connection does not keep its last chunk alive in a result of its own.
  */
-const doneResult: IteratorReturnResult<any> = { done: true, value: undefined };
+const doneResult: IteratorReturnResult<unknown> = { done: true, value: undefined };
 const parkResult: IteratorYieldResult<Wait> = { done: false, value: undefined as never };
 
 /** Ends an operation with `value`: what a leaf's `next()` returns. */
 export function finish<T>(value: T): IteratorReturnResult<T> {
   doneResult.value = value;
-  return doneResult;
+  return doneResult as IteratorReturnResult<T>;
 }
 
 /** Suspends the task in `wait`: what a leaf's `next()` returns. */
@@ -69,7 +69,7 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
     return this.state === FRESH;
   }
 
-  [Symbol.iterator](): Iterator<Wait, T, any> {
+  [Symbol.iterator](): Stepper<T> {
     if (this.state !== FRESH)
       throw new ProtocolError(
         `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
@@ -163,7 +163,7 @@ export function operationOf<T>(body: Body<T>, attempt: string): Operation<T> {
 }
 
 /** Starts the iterator of a body, for those who drive it by hand. @throws ProtocolError as {@link operationOf}. */
-export function iterate<T>(body: Body<T>, attempt: string): Iterator<Wait, T, any> {
+export function iterate<T>(body: Body<T>, attempt: string): Stepper<T> {
   return operationOf(body, attempt)[Symbol.iterator]();
 }
 
@@ -176,7 +176,7 @@ export function labelOf(body: Body<unknown>, name: string | undefined): string |
  * The generator of a task that yielded `value`, which is none of our waits: at its next turn the error is thrown at its own yield. This is the
  * one use of `generator.throw`. It waits for that turn, so that a loop which catches the error and yields again cannot freeze the process.
  */
-export function failingForeign(task: Task, value: unknown): Iterator<Wait, any, any> {
+export function failingForeign(task: Task, value: unknown): AnyStepper {
   const { generator } = task;
   return {
     next: () => {

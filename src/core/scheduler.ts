@@ -17,6 +17,7 @@ import { Lingering } from "./lingering.ts";
 import { failingForeign } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import {
+  type AnyTask,
   budgetLeft,
   CANCELLED,
   enterStep,
@@ -28,6 +29,7 @@ import {
   RUNNING,
   running,
   settle,
+  type Stepper,
   Task,
   Wait,
 } from "./task.ts";
@@ -81,7 +83,7 @@ export class Scheduler implements Kernel, HostClient {
   // --- making and waking tasks -----------------------------------------------------------------------------------------------
 
   /** Makes a task below `parent` (`null`: a root) and puts it on the ring for its first step. */
-  spawn<T>(parent: CancelNode | null, generator: Iterator<Wait, T, any>, label: Task["label"]): Task<T> {
+  spawn<T>(parent: CancelNode | null, generator: Stepper<T>, label: Task["label"]): Task<T> {
     const task = new Task<T>(this, ++this.lastId, label, generator);
     if (parent === null) this.roots.add(task as Task);
     else attach(task as Task, parent);
@@ -99,18 +101,18 @@ export class Scheduler implements Kernel, HostClient {
     }
   }
 
-  wake(task: Task<any>, by: Wait): void {
+  wake(task: AnyTask, by: Wait): void {
     if (task.state === PARKED && task.wait === by) this.requeue(task, task);
   }
 
-  requeue(task: Task<any>, token: unknown): void {
+  requeue(task: AnyTask, token: unknown): void {
     task.token = token;
     task.wait = null;
     task.state = QUEUED;
     this.enqueue(task);
   }
 
-  join<T>(task: Task<T>): Iterator<Wait, T, any> {
+  join<T>(task: Task<T>): Stepper<T> {
     return new JoinLeaf<T>(task)[Symbol.iterator]();
   }
 
@@ -235,7 +237,7 @@ export class Scheduler implements Kernel, HostClient {
     }
   }
 
-  runIfNext(task: Task<any>): boolean {
+  runIfNext(task: AnyTask): boolean {
     // An instrument sees steps one after the other, never one inside another.
     if (this.ring.peek() !== task || this.nested >= NESTED_STEPS_MAX || this.instrument !== null) return false;
     if (this.steps >= this.lastStep) return false;
@@ -326,11 +328,11 @@ export class Scheduler implements Kernel, HostClient {
 
   // --- reports ---------------------------------------------------------------------------------------------------------------
 
-  delivering(task: Task<any>): void {
+  delivering(task: AnyTask): void {
     if (this.host.development) task.extras.deliveredAt = new Error();
   }
 
-  swallowed(task: Task<any>): void {
+  swallowed(task: AnyTask): void {
     this.swallowedCancels++;
     this.report(swallowedReport(task));
   }
@@ -340,7 +342,7 @@ export class Scheduler implements Kernel, HostClient {
   }
 }
 
-const OVER: Iterator<Wait, never, any> = {
+const OVER: Stepper<never> = {
   next(): never {
     throw new TypeError("the task has ended");
   },

@@ -2,8 +2,9 @@
 
 import { ProtocolError } from "./errors.ts";
 import { finish, Leaf, type Operation, suspend } from "./operation.ts";
-import type { Task, Wait } from "./task.ts";
+
 import { Timer, type TimerOwner } from "./timers.ts";
+import type { Task, Wait } from "./task.ts";
 
 /** Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. @throws ProtocolError for NaN. */
 export function sleep(ms: number): Operation<void> {

@@ -17,9 +17,9 @@ export abstract class Wait {
   /** What is waited for, in words, for task lists. */
   abstract readonly reason: string;
   /** Registers `task` to be woken. Called once a suspension, right after the generator yielded. A throw is fatal. */
-  abstract park(task: Task<any>): void;
+  abstract park(task: AnyTask): void;
   /** Unregisters `task` completely. False where the wait cannot be abandoned (a join at a scope's exit). A throw is fatal. */
-  abstract unpark(task: Task<any>): boolean;
+  abstract unpark(task: AnyTask): boolean;
 }
 
 /** On the ring, or being spawned. */
@@ -32,6 +32,16 @@ export const PARKED = 2;
 export const RETURNED = 3;
 export const FAILED = 4;
 export const CANCELLED = 5;
+
+/* oxlint-disable typescript/no-explicit-any -- the token that next() takes is settled between leaf and scheduler, and a list of tasks holds tasks of any value */
+
+/** Runs step by step: what a body's iterator is to the scheduler. */
+export type Stepper<T> = Iterator<Wait, T, any>;
+export type AnyStepper = Stepper<any>;
+/** A task whose value nobody here cares for. */
+export type AnyTask = Task<any>;
+
+/* oxlint-enable typescript/no-explicit-any */
 
 /** How an ended task ended. */
 export type Ending = "returned" | "failed" | "cancelled";
@@ -50,21 +60,21 @@ export interface Kernel {
   /** The host callback ends, but this is no moment to run tasks: a turn will. */
   leaveLater(): void;
   /** Wakes `task` from the wait `by`. No effect when it is not parked there: each park is answered by one resume. */
-  wake(task: Task<any>, by: Wait): void;
+  wake(task: AnyTask, by: Wait): void;
   /** Puts a task that was just taken out of its wait on the ring; it resumes with `token`. */
-  requeue(task: Task<any>, token: unknown): void;
+  requeue(task: AnyTask, token: unknown): void;
   /** A timer was armed: when no step and no callback is running, a turn must look at it. */
   nudge(): void;
   /** Makes a task below `parent` and puts it on the ring. */
-  spawn<T>(parent: CancelNode | null, generator: Iterator<Wait, T, any>, label: Task["label"]): Task<T>;
+  spawn<T>(parent: CancelNode | null, generator: Stepper<T>, label: Task["label"]): Task<T>;
   /** Runs the first step of a task right now, when it is the next one on the ring anyway; false when it is not. */
-  runIfNext(task: Task<any>): boolean;
+  runIfNext(task: AnyTask): boolean;
   /** Makes the operation that `yield* task` runs. */
-  join<T>(task: Task<T>): Iterator<Wait, T, any>;
+  join<T>(task: Task<T>): Stepper<T>;
   /** A cause is about to be thrown into `task` for the first time. */
-  delivering(task: Task<any>): void;
+  delivering(task: AnyTask): void;
   /** A cause is about to be thrown into `task` again: the first throw was caught, or a `finally` ran an operation without a shield. */
-  swallowed(task: Task<any>): void;
+  swallowed(task: AnyTask): void;
   /** Shows a diagnostic, up to a bound. */
   report(text: string): void;
 }
@@ -80,7 +90,7 @@ export interface Joiner {
 /** What few tasks ever need: kept apart, so that a task is small. */
 export interface TaskExtras {
   /** Behind `task.promise`. */
-  promise: PromiseWithResolvers<any> | null;
+  promise: PromiseWithResolvers<unknown> | null;
   /** The cause that was last thrown into the task. */
   delivered: Cancelled | null;
   /** Its stack tells where, in development. */
@@ -96,7 +106,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
   /** @internal */ declare parent: CancelNode | null;
   /** @internal */ declare cause: Cancelled | null;
   /** @internal */ declare node: CancelNode;
-  /** @internal */ declare generator: Iterator<Wait, any, any>;
+  /** @internal */ declare generator: AnyStepper;
   /** @internal What the next resume carries (see operation.ts); once the task is over, what it ended with. */ declare token: unknown;
   /** @internal */ declare state: number;
   /** @internal */ declare wait: Wait | null;
@@ -108,12 +118,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
   /** @internal The first of those who join: see join.ts. */ declare joiners: Joiner | null;
   /** @internal */ declare rare: TaskExtras | null;
 
-  constructor(
-    kernel: Kernel,
-    id: number,
-    label: string | { readonly name: string },
-    generator: Iterator<Wait, T, any>,
-  ) {
+  constructor(kernel: Kernel, id: number, label: string | { readonly name: string }, generator: Stepper<T>) {
     this.firstChild = null;
     this.nextSibling = this;
     this.previousSibling = this;
@@ -157,7 +162,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
   }
 
   /** Joins: parks until the task has ended, then gives its value or throws its error ({@link TaskCancelledError} if it was cancelled). */
-  [Symbol.iterator](): Iterator<Wait, T, any> {
+  [Symbol.iterator](): Stepper<T> {
     return this.kernel.join(this);
   }
 
@@ -165,10 +170,10 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
   get promise(): Promise<T> {
     const { extras } = this;
     if (extras.promise === null) {
-      extras.promise = Promise.withResolvers<T>();
+      extras.promise = Promise.withResolvers<unknown>();
       if (this.state >= RETURNED) settle(this);
     }
-    return extras.promise.promise;
+    return extras.promise.promise as Promise<T>;
   }
 
   /** Asks the task to stop: each of its leaves throws `Cancelled` from now on. Does not wait; join it for that. No effect twice. */
@@ -211,7 +216,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
 const ENDINGS: readonly Ending[] = ["returned", "failed", "cancelled"];
 
 /** @internal Settles the promise of an ended task, if anyone asked for one. */
-export function settle(task: Task<any>): void {
+export function settle(task: AnyTask): void {
   const promise = task.rare?.promise;
   if (promise === undefined || promise === null) return;
   if (task.state === RETURNED) promise.resolve(task.outcome);
@@ -221,21 +226,21 @@ export function settle(task: Task<any>): void {
 }
 
 /** `task 7 (echo)`: how messages name a task. */
-export function describeTask(task: Task<any>): string {
+export function describeTask(task: AnyTask): string {
   return task.name === "" ? `task ${task.id}` : `task ${task.id} (${task.name})`;
 }
 
 /** The error a joiner gets from a cancelled task. */
-export function taskCancelledError(task: Task<any>): TaskCancelledError {
+export function taskCancelledError(task: AnyTask): TaskCancelledError {
   return new TaskCancelledError(`Cannot join ${describeTask(task)}: it was cancelled`, causeOf(task));
 }
 
-function causeOf(task: Task<any>): ErrorOptions {
+function causeOf(task: AnyTask): ErrorOptions {
   return isCancelled(task.outcome) && task.outcome.reason !== undefined ? { cause: task.outcome.reason } : {};
 }
 
 /** The task whose step is on the JavaScript stack; `null` outside of steps. Leaves read it to know who runs them. */
-export let running: Task<any> | null = null;
+export let running: AnyTask | null = null;
 
 /** Leaves that may still finish in this step without parking. */
 let budget = 0;
@@ -251,7 +256,7 @@ export function budgetLeft(): number {
 }
 
 /** @internal Makes `task` the running one, with `leaves` to finish without parking. */
-export function enterStep(task: Task<any> | null, leaves: number): void {
+export function enterStep(task: AnyTask | null, leaves: number): void {
   running = task;
   budget = leaves;
 }

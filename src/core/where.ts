@@ -3,10 +3,10 @@
 
 import { REPORT_FRAMES_MAX } from "../config.ts";
 import { PROBE } from "./operation.ts";
-import { budgetLeft, enterStep, PARKED, running, type Task } from "./task.ts";
+import { type AnyTask, budgetLeft, enterStep, PARKED, running } from "./task.ts";
 
 /** The stack of a parked task, innermost frame first, without millrace's own leaf; empty for a task that is not parked. */
-export function whereIsTask(task: Task<any>): string[] {
+export function whereIsTask(task: AnyTask): string[] {
   if (task.state !== PARKED) return [];
   const outer = running;
   const leaves = budgetLeft();

@@ -6,7 +6,7 @@
 
 import { DRAIN_BODY_BYTES_MAX, GATHER_BYTES } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
-import type { Wait } from "../core/task.ts";
+
 import type { Conn } from "../net/conn.ts";
 import { type BodyCoding, BodyWriter } from "./body-writer.ts";
 import type { PassClock } from "./pass-clock.ts";
@@ -16,6 +16,7 @@ import type { Reply, StreamBody } from "./reply.ts";
 import * as wire from "./wire/encoder.ts";
 import { statusForbidsBody } from "./wire/status.ts";
 import { UnsendableError } from "./wire/unsendable.ts";
+import type { Wait } from "../core/task.ts";
 
 /** The present answer of a connection. */
 export class Answer {

@@ -2,12 +2,13 @@
 // paused.
 
 import type { Operation } from "../core/operation.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { ReadingLeaf } from "../net/reading.ts";
 import { OPEN } from "../net/conn-state.ts";
 import { UnexpectedEndError } from "../net/errors.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Task, Wait } from "../core/task.ts";
 
 /**
  * The next piece of the body, as it came; `null` at its end.

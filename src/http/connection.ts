@@ -8,7 +8,7 @@
 import { DRAIN_BODY_BYTES_MAX } from "../config.ts";
 import { checkpoint } from "../concurrency/checkpoint.ts";
 import { isCancelled } from "../core/cancel-tree.ts";
-import type { Wait } from "../core/task.ts";
+
 import type { Conn } from "../net/conn.ts";
 import { OPEN } from "../net/conn-state.ts";
 import { ConnectionClosedError, ConnectionLostError, UnexpectedEndError } from "../net/errors.ts";
@@ -25,6 +25,7 @@ import { TOO_SLOW, Watch } from "./watch.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import { COMPLETE } from "./wire/outcome.ts";
 import { Rejection } from "./wire/rejection.ts";
+import type { Wait } from "../core/task.ts";
 
 /** Requests answered in a row before the other tasks get a turn, however many a client has pipelined. */
 const REQUESTS_PER_TURN = 128;

@@ -1,10 +1,11 @@
 // What a handler may be and give.
 
 import { type Operation, describeValue, operationOf } from "../core/operation.ts";
-import type { Wait } from "../core/task.ts";
+
 import { until } from "../concurrency/until.ts";
 import { Reply } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
+import type { Wait } from "../core/task.ts";
 
 /** What a handler gives: a reply, a promise of one (async functions), or an operation that gives one (generator functions). */
 export type HandlerResult = Reply | PromiseLike<Reply> | Operation<Reply>;

@@ -2,12 +2,13 @@
 // is good until it is answered; what is kept longer must have been asked for before.
 
 import type { Operation } from "../core/operation.ts";
-import type { Wait } from "../core/task.ts";
+
 import { readAll, readChunk } from "./body-reader.ts";
 import { requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { BODY_NONE } from "./wire/framing.ts";
 import { sliceLatin1 } from "./wire/text.ts";
+import type { Wait } from "../core/task.ts";
 
 /** The header fields of a request, looked up in the bytes of the head. Names may be given in any case. */
 export interface RequestHeaders extends Iterable<[name: string, value: string]> {

@@ -18,7 +18,7 @@ import { runningTask } from "../concurrency/cancel.ts";
 import type { Host } from "../core/host.ts";
 import type { Operation } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
-import type { Wait } from "../core/task.ts";
+
 import type { Conn } from "../net/conn.ts";
 import { guarded, stackOf } from "../net/guarded.ts";
 import type { Listener, ListenOptions } from "../net/listener.ts";
@@ -28,6 +28,7 @@ import type { HttpHandler } from "./handler.ts";
 import { HttpServer, type HttpSettings } from "./server.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
+import type { Wait } from "../core/task.ts";
 
 /** Options of {@link serveHttp}. Limits that are not given have the defaults of config.ts. What a hook throws is reported, and changes nothing. */
 export interface HttpOptions extends Partial<HttpLimits> {

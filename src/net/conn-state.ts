@@ -8,11 +8,12 @@
 
 import { GATHER_BYTES, RECEIVE_HIGH_WATER_BYTES } from "../config.ts";
 import type { Flushable, Scheduler } from "../core/scheduler.ts";
-import type { Task } from "../core/task.ts";
+
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
 import type { RawSocket, SocketHandler } from "./transport.ts";
+import type { Task } from "../core/task.ts";
 
 /** A direction carries bytes. */
 export const OPEN = 0;
@@ -47,7 +48,7 @@ export interface Closer {
   socketClosed(): void;
 }
 
-/** Whoever wants to know of the peer's going while it does not read: see http/connection.ts. */
+/** Whoever wants to know of the peer's going while it does not read: see http/watch.ts. */
 export interface ConnWatcher {
   /** The peer's FIN came. */
   inputEnded(): void;

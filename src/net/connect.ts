@@ -3,11 +3,12 @@
 import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { describeAddress } from "./address.ts";
 import { Conn } from "./conn.ts";
 import type { ConnOwner } from "./conn-state.ts";
 import type { NetHost, SocketAddress } from "./transport.ts";
+import type { Task, Wait } from "../core/task.ts";
 
 /** Connects to `address`; parks until the connection stands. A deadline is `timeout(ms, connect(...))`. @throws ConnectError when it cannot be made. */
 export function connect(address: SocketAddress): Operation<Conn> {

@@ -5,13 +5,14 @@ import { ACCEPT_QUEUE_MAX, CONNECTIONS_MAX } from "../config.ts";
 import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
-import type { Task, Wait } from "../core/task.ts";
+
 import { type Waiter, WaitQueue } from "../core/wait-queue.ts";
 import { RingBuffer } from "../core/ring-buffer.ts";
 import { describeAddress } from "./address.ts";
 import { Conn } from "./conn.ts";
 import type { ConnOwner } from "./conn-state.ts";
 import type { NetHost, RawListener, RawSocket, SocketAddress } from "./transport.ts";
+import type { Task, Wait } from "../core/task.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions extends SocketAddress {

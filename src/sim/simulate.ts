@@ -3,8 +3,9 @@
 import type { Body } from "../core/operation.ts";
 import { runOn } from "../core/run.ts";
 import { Scheduler } from "../core/scheduler.ts";
-import type { Task } from "../core/task.ts";
+
 import { SimHost, type SimHostOptions } from "./host.ts";
+import type { Task } from "../core/task.ts";
 
 /** A simulated world with its scheduler. */
 export class Simulation {
