@@ -33,7 +33,7 @@ export const RETURNED = 3;
 export const FAILED = 4;
 export const CANCELLED = 5;
 
-/* oxlint-disable typescript/no-explicit-any -- the token that next() takes is settled between leaf and scheduler, and a list of tasks holds tasks of any value */
+/* oxlint-disable typescript/no-explicit-any -- tokens are between leaf and scheduler; lists hold tasks of any value */
 
 /** Runs step by step: what a body's iterator is to the scheduler. */
 export type Stepper<T> = Iterator<Wait, T, any>;
