@@ -9,6 +9,7 @@ import { DRAIN_BODY_BYTES_MAX } from "../config.ts";
 import { checkpoint } from "../concurrency/checkpoint.ts";
 import { isCancelled } from "../core/cancel-tree.ts";
 
+import { anchor } from "../net/anchor.ts";
 import type { Conn } from "../net/conn.ts";
 import { OPEN } from "../net/conn-state.ts";
 import { ConnectionClosedError, ConnectionLostError, UnexpectedEndError } from "../net/errors.ts";
@@ -101,6 +102,7 @@ export class HttpConnection implements ExchangeHost {
     this.#answer = new Answer(this.conn, this.#exchange, server.clock, this.#watch.node);
     this.#watch.begin();
     server.connections.add(this);
+    anchor("http", this);
   }
 
   #end(): void {

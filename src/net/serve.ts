@@ -9,6 +9,7 @@ import { shieldAndTell } from "../concurrency/shield.ts";
 import { Once } from "../concurrency/delegate.ts";
 import type { Operation } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
+import { anchor } from "./anchor.ts";
 import type { Conn } from "./conn.ts";
 import { ConnectionLostError } from "./errors.ts";
 import { guarded, stackOf } from "./guarded.ts";
@@ -69,10 +70,9 @@ function* runServe(
   };
   const begin = (connections: Scope, conn: Conn): void => {
     try {
-      conns.set(
-        connections.spawn(() => handler(conn), handler.name || "connection"),
-        conn,
-      );
+      const task = connections.spawn(() => handler(conn), handler.name || "connection");
+      conns.set(task, conn);
+      anchor("conn", conn, task);
     } catch (error) {
       report(error, conn);
       conn.close();
