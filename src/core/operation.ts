@@ -41,6 +41,14 @@ export function suspend(wait: Wait): IteratorYieldResult<Wait> {
   return parkResult;
 }
 
+/**
+ * Whether `value`, which a task has just yielded, came out of `suspend`. An identity and not a class: a leaf that was yielded without its star, and
+ * so never started, is a foreign value too.
+ */
+export function isSuspension(value: unknown): value is Wait {
+  return value === parkResult.value;
+}
+
 /** States of a leaf: made or handed out and not yet run; run; and, for a preallocated one, over and ready to be handed out again. */
 export const FRESH = 0;
 export const STARTED = 1;

@@ -14,7 +14,7 @@ import type { Host, HostClient } from "./host.ts";
 import type { Instrument } from "./instrument.ts";
 import { JoinLeaf, wakeJoiners } from "./join.ts";
 import { Lingering } from "./lingering.ts";
-import { failingForeign } from "./operation.ts";
+import { failingForeign, isSuspension } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import {
   type AnyTask,
@@ -278,7 +278,7 @@ export class Scheduler implements Kernel, HostClient {
   }
 
   private park(task: Task, wait: unknown): void {
-    if (wait instanceof Wait) {
+    if (isSuspension(wait)) {
       task.state = PARKED;
       task.wait = wait;
       wait.park(task);
