@@ -115,3 +115,27 @@ export function thrown(attempt: () => unknown): unknown {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `no error but ${String(error)}`;
 }
+
+/** A leaf whose wakes are made by hand and whose calls may be made to throw. */
+export class Hand extends Leaf<number> {
+  readonly reason = "a hand";
+  resumes = 0;
+  readonly #faults: { park?: Error; unpark?: Error };
+  constructor(faults: { park?: Error; unpark?: Error } = {}) {
+    super();
+    this.#faults = faults;
+  }
+  protected start(): IteratorResult<Wait, number> {
+    return suspend(this);
+  }
+  protected resume(): IteratorResult<Wait, number> {
+    return finish(++this.resumes);
+  }
+  park(): void {
+    if (this.#faults.park !== undefined) throw this.#faults.park;
+  }
+  unpark(): boolean {
+    if (this.#faults.unpark !== undefined) throw this.#faults.unpark;
+    return true;
+  }
+}

@@ -8,7 +8,7 @@ import { describeValue, type Operation } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { running, type Wait } from "../../src/core/task.ts";
 import { simulate, Simulation } from "../../src/sim/simulate.ts";
-import { Gate, messageOf, ready, rejection, thrown, turns } from "./kit.ts";
+import { Gate, messageOf, ready, rejection, thrown } from "./kit.ts";
 
 /** Does at run time what the types forbid: yields a value that is none of our waits. */
 function* foreign(value: unknown): Generator<Wait, unknown, unknown> {

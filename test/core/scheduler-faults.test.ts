@@ -3,35 +3,11 @@
 import { expect, test } from "bun:test";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { scope } from "../../src/concurrency/scope.ts";
-import { finish, Leaf, type Operation, suspend } from "../../src/core/operation.ts";
+import type { Operation } from "../../src/core/operation.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
-import { type Task, Wait } from "../../src/core/task.ts";
+import type { Task } from "../../src/core/task.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
-import { messageOf, ready, rejection } from "./kit.ts";
-
-/** A leaf whose wakes are made by hand and whose calls may be made to throw. */
-class Hand extends Leaf<number> {
-  readonly reason = "a hand";
-  resumes = 0;
-  readonly #faults: { park?: Error; unpark?: Error };
-  constructor(faults: { park?: Error; unpark?: Error } = {}) {
-    super();
-    this.#faults = faults;
-  }
-  protected start(): IteratorResult<Wait, number> {
-    return suspend(this);
-  }
-  protected resume(): IteratorResult<Wait, number> {
-    return finish(++this.resumes);
-  }
-  park(): void {
-    if (this.#faults.park !== undefined) throw this.#faults.park;
-  }
-  unpark(): boolean {
-    if (this.#faults.unpark !== undefined) throw this.#faults.unpark;
-    return true;
-  }
-}
+import { Hand, messageOf, ready, rejection } from "./kit.ts";
 
 test("Scheduler ends the world when a park throws: no task is to blame", async () => {
   const sim = new Simulation();

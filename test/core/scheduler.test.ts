@@ -4,35 +4,10 @@ import { expect, test } from "bun:test";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { scope } from "../../src/concurrency/scope.ts";
 import { PASS_STEPS_MAX } from "../../src/config.ts";
-import { finish, Leaf, suspend } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
-import { PARKED, QUEUED, RETURNED, RUNNING, type Task, Wait } from "../../src/core/task.ts";
+import { PARKED, QUEUED, RETURNED, RUNNING, type Task } from "../../src/core/task.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
-import { Gate, ready, turns } from "./kit.ts";
-
-/** A leaf whose wakes are made by hand and whose calls may be made to throw. */
-class Hand extends Leaf<number> {
-  readonly reason = "a hand";
-  resumes = 0;
-  readonly #faults: { park?: Error; unpark?: Error };
-  constructor(faults: { park?: Error; unpark?: Error } = {}) {
-    super();
-    this.#faults = faults;
-  }
-  protected start(): IteratorResult<Wait, number> {
-    return suspend(this);
-  }
-  protected resume(): IteratorResult<Wait, number> {
-    return finish(++this.resumes);
-  }
-  park(): void {
-    if (this.#faults.park !== undefined) throw this.#faults.park;
-  }
-  unpark(): boolean {
-    if (this.#faults.unpark !== undefined) throw this.#faults.unpark;
-    return true;
-  }
-}
+import { Gate, Hand, ready, turns } from "./kit.ts";
 
 test("Scheduler wake resumes a task once, however often it is called", async () => {
   const sim = new Simulation();
