@@ -90,6 +90,12 @@ export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Bytes of an unread request body that are read and thrown away to keep a connection; a longer one closes it. */
 export const DRAIN_BODY_BYTES_MAX: number = 256 * 1024;
 
+/** Pieces of a body below this many bytes are copied together when the whole body is asked for; larger ones are kept as they came. */
+export const COPIED_PIECE_BYTES_MAX: number = 4096;
+
+/** Ms that a half-sent head gets when the server drains: longer than a packet takes, and no client can hold a deploy up with it. */
+export const DRAIN_HEAD_MS: number = 2_000;
+
 /** Ms from the first byte of a head to its last. */
 export const HEAD_MS: number = 30_000;
 

@@ -27,14 +27,18 @@ export function main<T>(body: Body<T>, options: MainOptions = {}): void {
   const scheduler = bunScheduler();
   const task = runOn(scheduler, body);
   let signalled: SignalName | null = null;
+  /** Clean-ups that were cut short before the signal came are not its doing. */
+  let cutShortBefore = 0;
   const onSignal = (name: SignalName): void => {
     if (signalled !== null) process.exit(SIGNALS[name]);
     signalled = name;
+    cutShortBefore = scheduler.gracesExpired;
     setTimeout(() => process.exit(SIGNALS[name]), options.exitMs ?? EXIT_GRACE_MS).unref();
     task.cancel(name);
   };
   for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => onSignal(name));
-  const end = (): never => process.exit(signalled !== null && scheduler.gracesExpired > 0 ? SIGNALS[signalled] : 0);
+  const end = (): never =>
+    process.exit(signalled !== null && scheduler.gracesExpired > cutShortBefore ? SIGNALS[signalled] : 0);
   task.promise.then(end, (error: unknown) => {
     if (signalled !== null && isCancelled(task.outcome)) end();
     console.error(error);

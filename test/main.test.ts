@@ -155,6 +155,35 @@ await main(() => new Latch().wait());
   });
 });
 
+describe("main in a corner", () => {
+  test("main finds a deadlock under a shield without end, and one behind a cancelled timer at once", async () => {
+    await using shielded = Program.source(`import { Latch, main, shield } from "millrace";
+main(() => shield(() => new Latch().wait(), Infinity));
+`);
+    expect(await shielded.exitCode()).toBe(1);
+    await using stale = Program.source(`import { Latch, main, timeout, until } from "millrace";
+main(function* () {
+  yield* timeout(3_600_000, until(new Promise((resolve) => setTimeout(resolve, 5))));
+  yield* new Latch().wait();
+});
+`);
+    expect(await stale.exitCode()).toBe(1);
+  });
+
+  test("main exits 0 on a signal that drains in time, though a clean-up was cut short before it came", async () => {
+    await using program = Program.source(`import { main, moveOnAfter, shield, sleep } from "millrace";
+main(function* () {
+  yield* moveOnAfter(5, shield(() => sleep(1000), 5));
+  console.log("up");
+  yield* sleep(60_000);
+});
+`);
+    expect(await program.line()).toBe("up");
+    program.signal("SIGTERM");
+    expect(await program.exitCode()).toBe(0);
+  });
+});
+
 describe("run", () => {
   test("run works inside a Bun.serve handler and touches no signals", async () => {
     const signals = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT");

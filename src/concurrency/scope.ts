@@ -95,7 +95,7 @@ function* runScope<T>(
 class ScopeNode extends PushedNode implements Scope, TimerOwner {
   readonly #options: ScopeOptions;
   readonly #timer: Timer = new Timer(this);
-  #errors: unknown[] = [];
+  readonly #errors = new Set<unknown>();
   #live = 0;
   #over = false;
   #timedOut = false;
@@ -225,7 +225,7 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   }
 
   throwOutcome(): void {
-    if (this.#errors.length > 0) throw this.#combined();
+    if (this.#errors.size > 0) throw this.#combined();
     const interruption = this.#interruption;
     if (interruption === null) return;
     if (interruption.scope !== this) throw interruption;
@@ -244,14 +244,14 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   }
 
   #failed(error: unknown): void {
-    if (!this.#errors.includes(error)) this.#errors.push(error);
+    this.#errors.add(error);
     this.cancelTree(error);
   }
 
   #combined(): unknown {
     const [first, ...others] = this.#errors;
     if (this.#options.errors === "all")
-      return new AggregateError(this.#errors, `${this.#errors.length} failed in ${this.#describe()}`);
+      return new AggregateError([...this.#errors], `${this.#errors.size} failed in ${this.#describe()}`);
     if (others.length > 0 && typeof first === "object" && first !== null) {
       suppressed.set(first, [...suppressedErrors(first), ...others]);
     }

@@ -27,7 +27,8 @@ export const PROBE: { stack: string } = { stack: "" };
  * allocates nothing, and an idle connection does not keep its last chunk alive in a result of its own.
  */
 const doneResult: IteratorReturnResult<unknown> = { done: true, value: undefined };
-const parkResult: IteratorYieldResult<Wait> = { done: false, value: undefined as never };
+const NOWHERE = undefined as never;
+const parkResult: IteratorYieldResult<Wait> = { done: false, value: NOWHERE };
 
 /** Ends an operation with `value`: what a leaf's `next()` returns. */
 export function finish<T>(value: T): IteratorReturnResult<T> {
@@ -46,7 +47,12 @@ export function suspend(wait: Wait): IteratorYieldResult<Wait> {
  * so never started, is a foreign value too.
  */
 export function isSuspension(value: unknown): value is Wait {
-  return value === parkResult.value;
+  return value !== undefined && value === parkResult.value;
+}
+
+/** The task is parked in it: from now on the same object is no suspension any more, and is not kept alive by having been one. */
+export function forgetSuspension(): void {
+  parkResult.value = NOWHERE;
 }
 
 /** States of a leaf: made or handed out and not yet run; run; and, for a preallocated one, over and ready to be handed out again. */

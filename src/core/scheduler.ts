@@ -14,7 +14,7 @@ import type { Host, HostClient } from "./host.ts";
 import type { Instrument } from "./instrument.ts";
 import { JoinLeaf, wakeJoiners } from "./join.ts";
 import { Lingering } from "./lingering.ts";
-import { failingForeign, isSuspension } from "./operation.ts";
+import { failingForeign, forgetSuspension, isSuspension } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import {
   type AnyTask,
@@ -168,6 +168,14 @@ export class Scheduler implements Kernel, HostClient {
     this.flushRound();
     this.depth--;
     if (this.ring.size > 0) this.askForTurn();
+    else if (this.timers.armed === 0) this.dropAlarm();
+  }
+
+  /** With no timer left the host must not stay up for one that was cancelled: it would find out late that nothing can happen any more. */
+  private dropAlarm(): void {
+    if (this.alarmAt === Number.POSITIVE_INFINITY) return;
+    this.alarmAt = Number.POSITIVE_INFINITY;
+    this.host.wakeAt(this.alarmAt);
   }
 
   nudge(): void {
@@ -175,11 +183,11 @@ export class Scheduler implements Kernel, HostClient {
   }
 
   stalled(): void {
-    for (const root of this.roots) {
-      const error = deadlock(root);
-      // A root that was cancelled for this before and is stuck again cannot be unwound: it is given up.
-      if (!root.cancelTree(error)) this.exit(root, FAILED, error);
-    }
+    const errors = new Map([...this.roots].map((root) => [root, deadlock(root)]));
+    for (const [root, error] of errors) root.cancelTree(error);
+    // A root that the cancel does not move, such as one under a shield without end, cannot be unwound: it is given up.
+    if (this.ring.size > 0 || this.timers.armed > 0) return;
+    for (const [root, error] of errors) this.exit(root, FAILED, error);
   }
 
   /**
@@ -234,7 +242,7 @@ export class Scheduler implements Kernel, HostClient {
     if (this.timers.earliest < this.alarmAt) {
       this.alarmAt = this.timers.earliest;
       this.host.wakeAt(this.alarmAt);
-    }
+    } else if (this.alarmAt !== Number.POSITIVE_INFINITY && this.timers.armed === 0) this.askForTurn();
   }
 
   runIfNext(task: AnyTask): boolean {
@@ -279,6 +287,7 @@ export class Scheduler implements Kernel, HostClient {
 
   private park(task: Task, wait: unknown): void {
     if (isSuspension(wait)) {
+      forgetSuspension();
       task.state = PARKED;
       task.wait = wait;
       wait.park(task);
@@ -320,10 +329,7 @@ export class Scheduler implements Kernel, HostClient {
     this.roots.delete(root);
     // A root that fails with nobody looking must not vanish: the rejected promise makes the engine report it.
     if (root.state === FAILED) void root.promise;
-    if (this.roots.size === 0 && this.alarmAt !== Number.POSITIVE_INFINITY) {
-      this.alarmAt = Number.POSITIVE_INFINITY;
-      this.host.wakeAt(this.alarmAt);
-    }
+    if (this.roots.size === 0) this.dropAlarm();
   }
 
   // --- reports ---------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import { OPEN } from "../net/conn-state.ts";
 import { UnexpectedEndError } from "../net/errors.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
+import { Pieces } from "./pieces.ts";
 import type { Task, Wait } from "../core/task.ts";
 
 /**
@@ -22,20 +23,9 @@ export function readChunk(exchange: Exchange): Operation<Uint8Array | null> {
 export function* readAll(exchange: Exchange, number: number): Generator<Wait, Uint8Array, unknown> {
   if (exchange.number === number && exchange.bodyRead)
     throw new RequestOverError("Cannot read the body of the request: it was read before");
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) {
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  const pieces = new Pieces();
+  for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) pieces.add(chunk);
+  return pieces.join();
 }
 
 class BodyLeaf extends ReadingLeaf<Uint8Array | null> {

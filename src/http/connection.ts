@@ -113,7 +113,15 @@ export class HttpConnection implements ExchangeHost {
   /** The server drains: an idle connection closes now, a busy one after its answer. */
   drain(): void {
     if (this.#watch.busy) this.#answer.keepAlive = false;
-    else if (this.#watch.idle && this.conn.received.size === 0) this.conn.close();
+    else if (this.#watch.headBegun) this.#watch.hurryHead();
+    else if (this.#onlyEmptyLines()) this.conn.close();
+  }
+
+  /** Nothing of a request has come. Some clients send an empty line behind a body (RFC 9112 section 2.2). */
+  #onlyEmptyLines(): boolean {
+    const { bytes, start, end } = this.conn.received;
+    for (let i = start; i < end; i++) if (bytes[i] !== 13 && bytes[i] !== 10) return false;
+    return true;
   }
 
   // --- what the exchange asks for --------------------------------------------------------------------------------------------

@@ -35,9 +35,10 @@ export class Reply {
 
   constructor(type: string, body: string | Uint8Array | StreamBody | null, init?: ReplyInit, length = -1) {
     this.type = type;
-    this.body = body;
-    this.length = length;
     this.status = init?.status ?? 200;
+    // Reset Content has none, but says so by a length (RFC 9110 section 15.3.6).
+    this.body = this.status === 205 ? null : body;
+    this.length = length;
     this.headers = init?.headers === undefined ? NO_HEADERS : fieldsOf(init.headers);
   }
 }

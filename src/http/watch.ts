@@ -4,7 +4,7 @@
 // The phase says which clock runs. All of them share one lazy deadline, so a phase that begins costs a store. None runs against a
 // silent handler: in its phase the deadline only looks, now and then, whether the client takes what waits for it.
 
-import { BODY_BYTES_PER_SECOND_MIN } from "../config.ts";
+import { BODY_BYTES_PER_SECOND_MIN, DRAIN_HEAD_MS } from "../config.ts";
 import { PushedNode, runningTask } from "../concurrency/cancel.ts";
 import type { Conn } from "../net/conn.ts";
 import { type ConnWatcher, OPEN } from "../net/conn-state.ts";
@@ -66,9 +66,9 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     this.node.pop();
   }
 
-  /** No byte of a request has been seen. */
-  get idle(): boolean {
-    return this.#phase === IDLE;
+  /** The first byte of a head has been seen, and not its last. */
+  get headBegun(): boolean {
+    return this.#phase === HEAD;
   }
 
   /** A request is with its handler, or its answer on the way. */
@@ -90,6 +90,11 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     if (this.#phase === HEAD) return;
     this.#phase = HEAD;
     this.#deadline.set(this.#clock.now() + this.#options.headMs);
+  }
+
+  /** The server drains: the rest of the head must come soon. */
+  hurryHead(): void {
+    this.#deadline.set(this.#clock.now() + DRAIN_HEAD_MS);
   }
 
   /** For nothing: a handler that does not park is done before any clock could tell. */

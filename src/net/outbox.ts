@@ -95,7 +95,8 @@ export class Outbox {
     const length = this.end - this.start;
     if (length === 0) return true;
     const taken = socket.write(this.bytes, this.start, length);
-    if (taken < 0) return false;
+    // The write itself may have closed the conn, and with it this outbox.
+    if (taken < 0 || this.end === 0) return false;
     this.pending -= taken;
     this.sent += taken;
     if (taken === length) this.#release();

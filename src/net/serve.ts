@@ -11,6 +11,7 @@ import type { Operation } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { anchor } from "./anchor.ts";
 import type { Conn } from "./conn.ts";
+import { LOST } from "./conn-state.ts";
 import { ConnectionLostError } from "./errors.ts";
 import { guarded, stackOf } from "./guarded.ts";
 import { listen, type Listener, type ListenOptions } from "./listener.ts";
@@ -65,7 +66,9 @@ function* runServe(
     const conn = conns.get(task);
     if (conn === undefined) return;
     conns.delete(task);
-    if (task.ending === "failed" && !(task.outcome instanceof ConnectionLostError)) report(task.outcome, conn);
+    // A peer that vanished is no news. Another connection that the handler lost is.
+    const vanished = (conn.input === LOST || conn.output === LOST) && task.outcome instanceof ConnectionLostError;
+    if (task.ending === "failed" && !vanished) report(task.outcome, conn);
     conn.close();
   };
   const begin = (connections: Scope, conn: Conn): void => {

@@ -24,6 +24,32 @@ describe("serveHttp when it is cancelled", () => {
       },
     ));
 
+  test("serveHttp counts a connection with only empty lines behind its last request as idle", () =>
+    withServer(
+      (incoming) => text(incoming.target),
+      function* (world) {
+        const peer = yield* world.ask(`${request("POST /", ["Content-Length: 2"], "hi")}\r\n`);
+        world.server.cancel();
+        yield* sleep(SOON_MS);
+        expect(peer.ended).toBe(true);
+        peer.end();
+      },
+    ));
+
+  test("serveHttp gives a half-sent head two seconds, so that no client can hold a deploy up with one", () =>
+    withServer(
+      () => text("hello"),
+      function* (world) {
+        const peer = yield* world.ask("GET / HT");
+        world.server.cancel();
+        yield* sleep(1_900);
+        expect(peer.ended).toBe(false);
+        yield* sleep(200);
+        expect([peer.ended, peer.text.slice(0, 12)]).toEqual([true, "HTTP/1.1 408"]);
+        peer.end();
+      },
+    ));
+
   test("serveHttp accepts no more connections", () =>
     withServer(
       () => text("hello"),
