@@ -84,7 +84,7 @@ function growth(results: readonly Result[]): string {
 
 const ns = (values: readonly number[]): string => median(values).toFixed(1);
 const interval = ({ low, high }: Estimate): string => `${low.toFixed(2)}-${high.toFixed(2)}`;
-const targetOf = ({ target }: MicroBench): string => (target === 0 ? "" : `≤ ${target}`);
+const targetOf = ({ target }: MicroBench): string => (target === undefined ? "" : `≤ ${target}`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -76,7 +76,6 @@ function switchBench(count: number): MicroBench {
   return {
     name: `switch-${count}`,
     about: `a switch among ${count.toLocaleString("en-US")}: checkpoint(); await of a resolved promise`,
-    target: 0,
     make: { ours: (size) => ours(count, size), twin: (size) => twin(count, size) },
   };
 }

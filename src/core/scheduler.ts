@@ -12,7 +12,7 @@ import { deadlock } from "./deadlock.ts";
 import { swallowedReport, watch, watchForgotten } from "./forgotten.ts";
 import type { Host, HostClient } from "./host.ts";
 import type { Instrument } from "./instrument.ts";
-import { JoinLeaf, wakeJoiners } from "./join.ts";
+import { joinOf, wakeJoiners } from "./join.ts";
 import { Lingering } from "./lingering.ts";
 import { failingForeign, forgetSuspension, isSuspension } from "./operation.ts";
 import { RingBuffer } from "./ring-buffer.ts";
@@ -113,7 +113,7 @@ export class Scheduler implements Kernel, HostClient {
   }
 
   join<T>(task: Task<T>): Stepper<T> {
-    return new JoinLeaf<T>(task)[Symbol.iterator]();
+    return joinOf(this, task);
   }
 
   private enqueue(task: Task): void {
