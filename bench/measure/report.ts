@@ -99,8 +99,8 @@ function notesOf(comparison: Comparison): string[] {
   const said = `${ratio.median.toFixed(3)} (${interval(ratio)})`;
   if (a === b) {
     const verdict = controlHolds(ratio)
-      ? "the session counts"
-      : "the session does NOT count: too noisy, or too few rounds";
+      ? "the measurement counts"
+      : "the measurement does NOT count: too noisy, or too few rounds";
     return [`A/A control (${a} against itself): ${said}: ${verdict}.`];
   }
   if (a !== "async-await" || b !== "raw" || job !== "echo") return [];

@@ -56,7 +56,7 @@ function resample(group: readonly number[], draw: (from: readonly number[]) => n
   return group.map(() => draw(group));
 }
 
-/** Whether an A/A control lets its session count: it holds 1 and is narrower than 2 % to each side. */
+/** Whether an A/A control lets its measurement count: it holds 1 and is narrower than 2 % to each side. */
 export function controlHolds(control: Estimate): boolean {
   return control.low <= 1 && control.high >= 1 && control.low > 0.98 && control.high < 1.02;
 }
