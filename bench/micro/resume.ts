@@ -3,7 +3,7 @@
 // and one resume. Ours parks in one leaf that is handed out again and again, as a conn's read leaf is; a promise cannot be used
 // twice, so the twin makes one for each wait, by an executor made once.
 
-import { FRESH, IDLE, Leaf, begin, finish, type Operation, PROBE, probed, suspend } from "../../src/core/operation.ts";
+import { IDLE, Leaf, begin, finish, type Operation, PROBE, probed, suspend } from "../../src/core/operation.ts";
 import { running, type Task, type Wait } from "../../src/core/task.ts";
 import { createDriver, runToEnd } from "./shared/driver.ts";
 import { type MicroBench, operationsOf, type Side, type Size } from "./shared/bench.ts";
@@ -12,11 +12,6 @@ import { type MicroBench, operationsOf, type Side, type Size } from "./shared/be
 class GateLeaf extends Leaf<void> {
   readonly reason = "the other player";
   #task: Task | null = null;
-
-  handOut(): this {
-    this.state = FRESH;
-    return this;
-  }
 
   override next(token?: unknown): IteratorResult<Wait, void> {
     const task = running;
@@ -50,7 +45,8 @@ function ours(size: Size): Side {
   const gates = { a: new GateLeaf(), b: new GateLeaf() };
   function* player(own: GateLeaf, other: GateLeaf): Generator<Wait, void, unknown> {
     for (let i = operations >> 1; i > 0; i--) {
-      yield* own.handOut() as Operation<void>;
+      own.handOut();
+      yield* own as Operation<void>;
       other.wake();
     }
   }
@@ -58,7 +54,8 @@ function ours(size: Size): Side {
   function* opener(own: GateLeaf, other: GateLeaf): Generator<Wait, void, unknown> {
     for (let i = operations >> 1; i > 0; i--) {
       other.wake();
-      yield* own.handOut() as Operation<void>;
+      own.handOut();
+      yield* own as Operation<void>;
     }
   }
   const body = (): unknown => {

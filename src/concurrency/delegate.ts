@@ -1,7 +1,6 @@
 // Base of delegating operations, those that run another one inside: single use is settled here, and foreign yields are passed through.
 
-import { ProtocolError } from "../core/errors.ts";
-import { FRESH, type Operation, STARTED } from "../core/operation.ts";
+import { FRESH, type Operation, STARTED, ranBefore } from "../core/operation.ts";
 import { watch } from "../core/forgotten.ts";
 import type { Stepper } from "../core/task.ts";
 
@@ -22,10 +21,7 @@ export class Once<T> implements Operation<T> {
   }
 
   [Symbol.iterator](): Stepper<T> {
-    if (this.#state !== FRESH)
-      throw new ProtocolError(
-        `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
-      );
+    if (this.#state !== FRESH) throw ranBefore(this.reason);
     this.#state = STARTED;
     return this.#make();
   }

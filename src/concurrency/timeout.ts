@@ -2,9 +2,9 @@
 // by a generator: an operation that completes at once then costs no node in the cancel tree and no timer.
 
 import type { CancelNode } from "../core/cancel-tree.ts";
-import { ProtocolError, TimeoutError } from "../core/errors.ts";
+import { TimeoutError } from "../core/errors.ts";
 import { watch } from "../core/forgotten.ts";
-import { type Body, finish, FRESH, iterate, type Operation, STARTED } from "../core/operation.ts";
+import { type Body, finish, FRESH, iterate, type Operation, STARTED, ranBefore } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
 
 import { Timer, type TimerOwner } from "../core/timers.ts";
@@ -50,10 +50,7 @@ class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
   }
 
   [Symbol.iterator](): Stepper<T | R> {
-    if (this.#state !== FRESH)
-      throw new ProtocolError(
-        `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
-      );
+    if (this.#state !== FRESH) throw ranBefore(this.reason);
     this.#state = STARTED;
     return this;
   }

@@ -83,11 +83,16 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
     return this.state === FRESH;
   }
 
+  /** Makes a preallocated leaf that is over fresh again; false while it is in use. */
+  handOut(): boolean {
+    if (this.state !== IDLE) return false;
+    this.state = FRESH;
+    watch?.made(this);
+    return true;
+  }
+
   [Symbol.iterator](): Stepper<T> {
-    if (this.state !== FRESH)
-      throw new ProtocolError(
-        `Cannot run the operation "${this.reason}": it was run before; operations are single-use`,
-      );
+    if (this.state !== FRESH) throw ranBefore(this.reason);
     this.state = STARTED;
     return this;
   }
@@ -104,6 +109,11 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
   throw(error: unknown): never {
     throw error;
   }
+}
+
+/** Operations are single-use: what running one a second time throws. */
+export function ranBefore(reason: string): ProtocolError {
+  return new ProtocolError(`Cannot run the operation "${reason}": it was run before; operations are single-use`);
 }
 
 /**

@@ -2,8 +2,7 @@
 // The callback that brings bytes asks the parked leaf whether they are enough, so a reader is resumed once, however the bytes come.
 
 import { BusyError } from "../core/errors.ts";
-import { watch } from "../core/forgotten.ts";
-import { begin, finish, FRESH, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
+import { begin, finish, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { type ConnState, OPEN, type Reader } from "./conn-state.ts";
 import { LineTooLongError, UnexpectedEndError } from "./errors.ts";
@@ -28,14 +27,6 @@ export abstract class ReadingLeaf<out T> extends Leaf<T> implements Reader {
   protected abstract ready(): boolean;
   /** The leaf's value, when it is ready; may throw. */
   protected abstract value(): T;
-
-  /** Makes a preallocated leaf fresh again; false while it is in use. */
-  handOut(): boolean {
-    if (this.state !== IDLE) return false;
-    this.state = FRESH;
-    watch?.made(this);
-    return true;
-  }
 
   // Overrides `next` to save two calls on the way of every message: bench/micro/resume.ts.
   override next(token?: unknown): IteratorResult<Wait, T> {

@@ -3,8 +3,7 @@
 
 import { OUTBOX_HIGH_WATER_BYTES } from "../config.ts";
 import { BusyError } from "../core/errors.ts";
-import { watch } from "../core/forgotten.ts";
-import { begin, finish, FRESH, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
+import { begin, finish, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { type ConnState, ENDING, OPEN, type Writer } from "./conn-state.ts";
 
@@ -26,14 +25,6 @@ export abstract class WritingLeaf extends Leaf<void> implements Writer {
   protected abstract ready(): boolean;
   /** What the leaf does once it is ready; may throw. */
   protected abstract perform(): void;
-
-  /** Makes a preallocated leaf fresh again; false while it is in use. */
-  handOut(): boolean {
-    if (this.state !== IDLE) return false;
-    this.state = FRESH;
-    watch?.made(this);
-    return true;
-  }
 
   // Overrides `next` for the same reason as in reading.ts.
   override next(token?: unknown): IteratorResult<Wait, void> {
