@@ -83,4 +83,94 @@ declare const Buffer: {
 };
 
 // --- Fetch ----------------------------------------------------------------------------------------------------------
-// Request, Response, Headers and ReadableStream go here, as small as http/ needs them.
+
+interface Headers extends Iterable<[string, string]> {
+  append(name: string, value: string): void;
+  delete(name: string): void;
+  entries(): IterableIterator<[string, string]>;
+  getSetCookie(): string[];
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
+  get(name: string): string | null;
+  has(name: string): boolean;
+  set(name: string, value: string): void;
+  forEach(callback: (value: string, name: string) => void): void;
+}
+declare const Headers: {
+  prototype: Headers;
+  new (fields?: Iterable<readonly [string, string]> | Record<string, string>): Headers;
+};
+
+interface ReadableStreamDefaultReader<R = any> {
+  read(): Promise<{ done: false; value: R } | { done: true; value?: R | undefined }>;
+  cancel(reason?: any): Promise<void>;
+  releaseLock(): void;
+}
+
+interface ReadableStreamDefaultController<R = any> {
+  readonly desiredSize: number | null;
+  enqueue(chunk?: R): void;
+  close(): void;
+  error(reason?: any): void;
+}
+
+interface ReadableStream<R = any> {
+  readonly locked: boolean;
+  getReader(): ReadableStreamDefaultReader<R>;
+  cancel(reason?: any): Promise<void>;
+}
+declare const ReadableStream: {
+  prototype: ReadableStream;
+  new <R = any>(
+    source?: {
+      type?: undefined;
+      pull?(controller: ReadableStreamDefaultController<R>): void | PromiseLike<void>;
+      cancel?(reason?: any): void | PromiseLike<void>;
+    },
+    strategy?: { highWaterMark?: number },
+  ): ReadableStream<R>;
+};
+
+interface Blob {
+  readonly size: number;
+  readonly type: string;
+}
+declare const Blob: { new (parts?: (Uint8Array | string)[], options?: { type?: string }): Blob };
+
+interface File extends Blob {
+  readonly name: string;
+}
+declare const File: { new (parts: (Uint8Array | string)[], name: string, options?: { type?: string }): File };
+
+interface FormData extends Iterable<[string, File | string]> {
+  append(name: string, value: string): void;
+  append(name: string, value: Blob, fileName?: string): void;
+  get(name: string): File | string | null;
+  getAll(name: string): (File | string)[];
+  has(name: string): boolean;
+}
+declare const FormData: { new (): FormData };
+
+interface Response {
+  readonly status: number;
+  readonly statusText: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly bodyUsed: boolean;
+  bytes(): Promise<Uint8Array>;
+  formData(): Promise<FormData>;
+}
+declare const Response: { prototype: Response; new (body?: any, init?: { status?: number; headers?: any }): Response };
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly bodyUsed: boolean;
+  bytes(): Promise<Uint8Array>;
+  clone(): Request;
+}
+declare const Request: { prototype: Request; new (input: any, init?: any): Request };

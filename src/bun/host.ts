@@ -1,13 +1,17 @@
 // Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
 
+import type { FileStore } from "../core/files.ts";
 import type { HostClient } from "../core/host.ts";
 import type { NetHost, Transport } from "../net/transport.ts";
+import { BunFiles } from "./files.ts";
+import { bodyInMemory } from "./response-body.ts";
 import { BunTransport } from "./transport.ts";
 
 /** The real world. */
 export class BunHost implements NetHost {
   readonly development: boolean = process.env.NODE_ENV === "test" || process.env.NODE_ENV === "development";
   readonly transport: Transport = new BunTransport();
+  readonly files: FileStore = new BunFiles();
   #client: HostClient | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -53,6 +57,16 @@ export class BunHost implements NetHost {
   // The loop itself waits for whatever may still wake us.
   hold(): void {}
   release(): void {}
+
+  peek<T>(promise: PromiseLike<T>): T | undefined {
+    const settled = Bun.peek(promise as Promise<T>);
+    if (settled === promise || settled instanceof Promise) return undefined;
+    return Bun.peek.status(promise as Promise<T>) === "fulfilled" ? (settled as T) : undefined;
+  }
+
+  bodyInMemory(response: Response): Uint8Array | null {
+    return bodyInMemory(response);
+  }
 
   report(text: string): void {
     console.error(`millrace: ${text}`);

@@ -31,6 +31,10 @@ export interface Host {
   hold(): void;
   /** Takes back one `hold`. */
   release(): void;
+  /** The value of `promise` if it is fulfilled by now; `undefined` while it is pending, and when it failed. Missing where the host cannot tell. */
+  peek?<T>(promise: PromiseLike<T>): T | undefined;
+  /** The body of a Fetch Response, taken out of it, if all of it is in memory; else `null`, and it is not touched. Missing where the host cannot tell. */
+  bodyInMemory?(response: Response): Uint8Array | null;
   /** Shows a diagnostic to the developer. */
   report(text: string): void;
   /** An invariant is broken and no task can be blamed: ends the world with `error`. */

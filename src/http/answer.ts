@@ -8,7 +8,7 @@ import { DRAIN_BODY_BYTES_MAX, GATHER_BYTES } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
 
 import type { Conn } from "../net/conn.ts";
-import { type BodyCoding, BodyWriter } from "./body-writer.ts";
+import { type BodyCoding, ConnBodyWriter } from "./body-writer.ts";
 import type { PassClock } from "./pass-clock.ts";
 import { BodyLengthError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -70,7 +70,7 @@ export class Answer {
     // No 100 may follow the head: where the client waits for one the head waits for the first write, as the body may be read before.
     const late = this.#continueIsDue();
     if (!late) this.send(reply);
-    const writer = new BodyWriter(conn, coding, reply.length, late ? () => this.send(reply) : null);
+    const writer = new ConnBodyWriter(conn, coding, reply.length, late ? () => this.send(reply) : null);
     try {
       yield* body(writer);
     } finally {

@@ -11,8 +11,19 @@ import { CHUNK_OVERHEAD_BYTES_MAX, encodeChunkEnd, encodeChunkHead } from "./wir
 export type BodyCoding = "length" | "chunked" | "until-close" | "none";
 
 /** What a streamed reply writes to. */
-export class BodyWriter {
-  /** @internal */ readonly coding: BodyCoding;
+export interface BodyWriter {
+  /**
+   * Accepts `data` (text as UTF-8) as the next part of the body; parks first while more than the high-water mark waits for the client.
+   * @throws BodyLengthError when it is more than the reply announced, RequestOverError after the end of the reply; otherwise as `conn.write`.
+   */
+  write(data: Uint8Array | string): Operation<void>;
+  /** Parks until the kernel has taken all that was written. */
+  flush(): Operation<void>;
+}
+
+/** The writer of a body to its conn, in the coding of its head. */
+export class ConnBodyWriter implements BodyWriter {
+  readonly coding: BodyCoding;
   readonly #conn: ConnState;
   /** Bytes still to come of a body of known length. */
   #remaining: number;
@@ -20,7 +31,6 @@ export class BodyWriter {
   #sendHead: (() => void) | null;
   #over = false;
 
-  /** @internal */
   constructor(conn: ConnState, coding: BodyCoding, length: number, sendHead: (() => void) | null) {
     this.coding = coding;
     this.#conn = conn;
@@ -28,31 +38,26 @@ export class BodyWriter {
     this.#sendHead = sendHead;
   }
 
-  /**
-   * Accepts `data` (text as UTF-8) as the next part of the body; parks first while more than the high-water mark waits for the client.
-   * @throws BodyLengthError when it is more than the reply announced, RequestOverError after the end of the reply; otherwise as `conn.write`.
-   */
   write(data: Uint8Array | string): Operation<void> {
     return new PartLeaf(this.#conn, this, typeof data === "string" ? Buffer.from(data, "utf8") : data);
   }
 
-  /** Parks until the kernel has taken all that was written. */
   flush(): Operation<void> {
     this.#begin();
     return new FlushLeaf(this.#conn);
   }
 
-  /** @internal Bytes that were announced and not written. */
+  /** Bytes that were announced and not written. */
   get missing(): number {
     return this.coding === "length" ? this.#remaining : 0;
   }
 
-  /** @internal The reply is over: a write that comes later would land in the next one. */
+  /** The reply is over: a write that comes later would land in the next one. */
   close(): void {
     this.#over = true;
   }
 
-  /** @internal `bytes` are about to be accepted. Here and not in `write`, whose operation may be cancelled before it is done. */
+  /** `bytes` are about to be accepted. Here and not in `write`, whose operation may be cancelled before it is done. */
   admit(bytes: number): void {
     if (this.#over) throw new RequestOverError("Cannot write the body of the reply: the reply is over");
     this.#begin();
@@ -71,9 +76,9 @@ export class BodyWriter {
 
 /** A part of a body, as a chunk where chunks are due. */
 class PartLeaf extends WriteLeaf {
-  readonly #writer: BodyWriter;
+  readonly #writer: ConnBodyWriter;
 
-  constructor(conn: ConnState, writer: BodyWriter, data: Uint8Array) {
+  constructor(conn: ConnState, writer: ConnBodyWriter, data: Uint8Array) {
     super(conn, data);
     this.#writer = writer;
   }

@@ -18,6 +18,7 @@ import { readChunk } from "./body-reader.ts";
 import { outboxFull } from "./body-writer.ts";
 import { ClientGoneError } from "./errors.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
+import { replyOfResponse } from "./fetch/response.ts";
 import { replyOf } from "./handler.ts";
 import { Reply } from "./reply.ts";
 import { HttpRequest } from "./request.ts";
@@ -62,10 +63,14 @@ export class HttpConnection implements ExchangeHost {
           if (!(yield* conn.more())) return;
         }
         try {
-          let reply = handler(new HttpRequest(exchange));
+          const request = new HttpRequest(exchange);
+          let reply = handler(request);
           if (!(reply instanceof Reply)) {
-            watch.answerAwaited();
-            reply = yield* replyOf(reply);
+            if (reply instanceof Response) reply = replyOfResponse(reply, request);
+            else {
+              watch.answerAwaited();
+              reply = yield* replyOf(request, reply);
+            }
           }
           if (typeof reply.body === "function" && !exchange.isHead) {
             watch.answerAwaited();
@@ -106,6 +111,7 @@ export class HttpConnection implements ExchangeHost {
   }
 
   #end(): void {
+    this.#exchange.promised?.letGo();
     this.#server.connections.delete(this);
     this.#watch.end();
   }

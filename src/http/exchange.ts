@@ -24,6 +24,12 @@ export interface ExchangeHost {
   bodyArrived(bytes: number): void;
 }
 
+/** A read of the body that belongs to no task: see fetch/body-source.ts. */
+export interface PromisedBody {
+  /** The request is over, or somebody else must read: gives the read up. */
+  letGo(): void;
+}
+
 const NOTHING = new Uint8Array(0);
 
 /** The present request of a connection. */
@@ -43,6 +49,8 @@ export class Exchange {
   dataLength = 0;
   /** The whole body was read. */
   bodyOver = true;
+  /** The read of the body that is waiting on a promise's behalf. */
+  promised: PromisedBody | null = null;
   #bodyBytesMax = 0;
   #remaining = 0;
   #consumed = 0;
@@ -74,6 +82,7 @@ export class Exchange {
 
   /** The request is answered: views of it are over, and the parser is ready for the next. */
   end(): void {
+    this.promised?.letGo();
     this.number++;
     this.head.reset();
     // Were it still HEAD, the refusal of a next request that is faulty from its first byte on would lack its body.
@@ -102,6 +111,7 @@ export class Exchange {
 
   /** Nobody reads the rest of the body. One that was not begun need not keep to its limit: how much is dropped has a bound of its own. */
   dropBody(): void {
+    this.promised?.letGo();
     if (!this.#begun) this.#bodyBytesMax = Number.MAX_SAFE_INTEGER;
   }
 

@@ -1,31 +1,67 @@
-// What a handler may be and give.
+// What a handler may be and give, and how whatever it gives becomes a reply.
 
 import { type Operation, describeValue, operationOf } from "../core/operation.ts";
 
 import { until } from "../concurrency/until.ts";
+import { replyOfResponse } from "./fetch/response.ts";
 import { Reply } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
 import type { Wait } from "../core/task.ts";
 
-/** What a handler gives: a reply, a promise of one (async functions), or an operation that gives one (generator functions). */
-export type HandlerResult = Reply | PromiseLike<Reply> | Operation<Reply>;
+/** What ends up as the answer: a reply, or a Fetch `Response`. */
+export type HandlerAnswer = Reply | Response;
 
-/** Answers one request. A plain function that returns a reply costs no generator. */
-export type HttpHandler = (request: HttpRequest) => HandlerResult;
+/** What a handler gives: an answer, a promise of one (async functions), or an operation that gives one (generator functions). */
+export type HandlerResult = HandlerAnswer | PromiseLike<HandlerAnswer> | Operation<HandlerAnswer>;
 
-/** Waits for a reply that is not there at once. @throws TypeError when what comes is no reply. */
-export function* replyOf(result: HandlerResult): Generator<Wait, Reply, unknown> {
-  let reply: unknown = result;
-  if (isPromise(result)) reply = yield* until(result);
-  else if (isOperation(result)) reply = yield* operationOf(result, "Cannot run a handler");
-  if (reply instanceof Reply) return reply;
-  throw new TypeError(`Cannot send a reply: expected one, such as text("..."), and found ${describeValue(reply)}`);
+/** The parameters of a route, by name. */
+export type RouteParams = Readonly<Record<string, string>>;
+
+/** Answers one request. A plain function that returns a reply costs no generator. `Params` is what its route has in `request.params`. */
+export type HttpHandler<Params extends object = RouteParams> = (request: HttpRequest<Params>) => HandlerResult;
+
+/**
+ * Waits for what a handler gave to `request`, as a reply. Parks while a promise or an operation is under way.
+ * @throws TypeError when what comes is no answer; whatever the handler throws.
+ */
+export function* replyOf(request: HttpRequest<object>, result: HandlerResult): Generator<Wait, Reply, unknown> {
+  let answer: unknown = result;
+  if (isPromise(result)) answer = yield* until(result);
+  else if (isOperation(result)) answer = yield* operationOf(result, "Cannot run a handler");
+  if (answer instanceof Reply) return answer;
+  if (answer instanceof Response) return replyOfResponse(answer, request);
+  throw new TypeError(`Cannot send a reply: expected one, such as text("..."), and found ${describeValue(answer)}`);
 }
 
-function isPromise(value: unknown): value is PromiseLike<Reply> {
-  return typeof (value as PromiseLike<Reply> | null | undefined)?.then === "function";
+/**
+ * What `change` makes of the reply that a handler gave to `request`: the way in which middleware looks at answers. A reply that is there is
+ * changed at once, without a generator.
+ *
+ * ```ts
+ * const stamped: HttpHandler = (request) =>
+ *   mapReply(request, handler(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
+ * ```
+ */
+export function mapReply(
+  request: HttpRequest<object>,
+  result: HandlerResult,
+  change: (reply: Reply) => Reply,
+): HandlerResult {
+  return result instanceof Reply ? change(result) : changed(request, result, change);
 }
 
-function isOperation(value: unknown): value is Operation<Reply> {
+function* changed(
+  request: HttpRequest<object>,
+  result: HandlerResult,
+  change: (reply: Reply) => Reply,
+): Generator<Wait, Reply, unknown> {
+  return change(yield* replyOf(request, result));
+}
+
+function isPromise(value: unknown): value is PromiseLike<HandlerAnswer> {
+  return typeof (value as PromiseLike<HandlerAnswer> | null | undefined)?.then === "function";
+}
+
+function isOperation(value: unknown): value is Operation<HandlerAnswer> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }

@@ -5,7 +5,11 @@ import type { HeaderField } from "./wire/headers.ts";
 import type { BodyWriter } from "./body-writer.ts";
 
 /** A streamed body: it is run once the head is sent, and its writes are the body. */
-export type StreamBody = (writer: BodyWriter) => Operation<unknown>;
+export interface StreamBody {
+  (writer: BodyWriter): Operation<unknown>;
+  /** Called instead, and once, when nobody wants the body (HEAD, a status without one, a head that cannot be sent): lets go of what the body holds. */
+  abandon?(): void;
+}
 
 /** Status and headers of a reply. */
 export interface ReplyInit {
@@ -76,6 +80,12 @@ export function bytes(body: Uint8Array, init?: ReplyInit & { readonly type?: str
 /** A body that `body` writes while it is sent, with backpressure: each write parks while the client is behind. */
 export function stream(body: StreamBody, init?: StreamInit): Reply {
   return new Reply(init?.type ?? "application/octet-stream", body, init, init?.length ?? -1);
+}
+
+/** `reply` with `headers` behind its own. */
+export function withHeaders(reply: Reply, headers: NonNullable<ReplyInit["headers"]>): Reply {
+  const { type, body, status, length } = reply;
+  return new Reply(type, body, { status, headers: [...reply.headers, ...fieldsOf(headers)] }, length);
 }
 
 /** No body at all. */

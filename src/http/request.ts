@@ -5,6 +5,7 @@ import type { Operation } from "../core/operation.ts";
 
 import { readAll, readChunk } from "./body-reader.ts";
 import { requestOver } from "./errors.ts";
+import { BodySource } from "./fetch/body-source.ts";
 import type { Exchange } from "./exchange.ts";
 import { BODY_NONE } from "./wire/framing.ts";
 import { sliceLatin1 } from "./wire/text.ts";
@@ -19,10 +20,10 @@ export interface RequestHeaders extends Iterable<[name: string, value: string]> 
   getAll(name: string): string[];
 }
 
-/** One request. */
-export class HttpRequest {
+/** One request. `Params` is what its route has as parameters. */
+export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
   /** Parameters of the route that matched, percent-decoded where that is possible; empty without a router. */
-  params: Readonly<Record<string, string>> = NO_PARAMS;
+  readonly params: Params = NO_PARAMS as Params;
   readonly #exchange: Exchange;
   readonly #number: number;
   #target: string | null = null;
@@ -85,9 +86,19 @@ export class HttpRequest {
     return sliceLatin1(bytes, start + framing.hostStart, start + framing.hostEnd);
   }
 
+  /** `http`, or `https` when it came over TLS. */
+  get protocol(): "http" | "https" {
+    return "http";
+  }
+
   /** IP address of the peer. */
   get remoteAddress(): string {
     return this.#exchange.host.conn.socket.remoteAddress;
+  }
+
+  /** Port of the peer. */
+  get remotePort(): number {
+    return this.#exchange.host.conn.socket.remotePort;
   }
 
   /** Aborts when the client is gone or the server gives the request up: the bridge to `fetch` and its like. */
@@ -123,6 +134,11 @@ export class HttpRequest {
   /** The whole body as JSON. @throws SyntaxError when it is none; otherwise as {@link read} */
   *json(): Generator<Wait, unknown, unknown> {
     return JSON.parse(yield* this.text());
+  }
+
+  /** @internal The body for code that lives on promises. */
+  promisedBody(): BodySource {
+    return new BodySource(this.#present("the body"));
   }
 
   #present(what: string): Exchange {

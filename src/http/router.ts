@@ -48,7 +48,7 @@ export function router(routes: readonly Route[]): HttpHandler {
         [...methods].filter((known) => findRoute(table, known, path) !== undefined),
       );
     const { handler, bodyBytesMax } = found.data;
-    if (found.params !== undefined) request.params = decoded(found.params);
+    if (found.params !== undefined) (request as { params: object }).params = decoded(found.params);
     if (bodyBytesMax !== undefined) request.limitBody(bodyBytesMax);
     return handler(request);
   };
