@@ -22,6 +22,8 @@ import type { Wait } from "../core/task.ts";
 export class Answer {
   /** The connection goes on behind this answer. Set for each request; may only be taken back until the next. */
   keepAlive = true;
+  /** Status of the present answer, once it has begun. */
+  status = 0;
   readonly #conn: Conn;
   readonly #exchange: Exchange;
   readonly #clock: PassClock;
@@ -60,7 +62,16 @@ export class Answer {
       this.#sendHead(reply, body === null ? 0 : body.length);
       if (body !== null && this.#mayHaveBody(status)) this.#conn.outbox.push(body);
     }
-    this.#accepted();
+    this.#accepted(status);
+  }
+
+  /** Sends the head of a streamed reply whose body nobody wants. @throws as {@link send} */
+  sendWithoutBody(reply: Reply, body: StreamBody): void {
+    try {
+      this.send(reply);
+    } finally {
+      body.abandon?.();
+    }
   }
 
   /** Sends a streamed reply: parks where its body does. @throws as {@link send}, BodyLengthError, and what the body throws */
@@ -69,7 +80,11 @@ export class Answer {
     const coding = this.#codingOf(reply);
     // No 100 may follow the head: where the client waits for one the head waits for the first write, as the body may be read before.
     const late = this.#continueIsDue();
-    if (!late) this.send(reply);
+    if (coding === "none") {
+      this.sendWithoutBody(reply, body);
+      return;
+    }
+    if (!late) this.#sendBefore(reply, body);
     const writer = new ConnBodyWriter(conn, coding, reply.length, late ? () => this.send(reply) : null);
     try {
       yield* body(writer);
@@ -86,6 +101,17 @@ export class Answer {
     conn.accepted();
   }
 
+  /** Sends the head of a reply whose body follows; a body that cannot follow lets go of what it holds. */
+  #sendBefore(reply: Reply, body: StreamBody): void {
+    let sent = false;
+    try {
+      this.send(reply);
+      sent = true;
+    } finally {
+      if (!sent) body.abandon?.();
+    }
+  }
+
   /** Sends `status` with a body that says no more, in place of a reply. Before the answer has begun. */
   refuse(status: number): void {
     if (this.#bodyEndsConnection()) this.keepAlive = false;
@@ -95,7 +121,7 @@ export class Answer {
     outbox.advance(
       wire.encodeError(outbox.bytes, outbox.end, status, this.#persistence(), withBody, this.#clock.wall()),
     );
-    this.#accepted();
+    this.#accepted(status);
   }
 
   /** Tells a client that waits for it to send its body. */
@@ -116,8 +142,9 @@ export class Answer {
     if (this.#exchange.head.minor === 0) this.#conn.terminate();
   }
 
-  #accepted(): void {
+  #accepted(status: number): void {
     this.#answered = this.#exchange.number;
+    this.status = status;
     this.#conn.accepted();
   }
 

@@ -13,6 +13,7 @@ import { anchor } from "../net/anchor.ts";
 import type { Conn } from "../net/conn.ts";
 import { OPEN } from "../net/conn-state.ts";
 import { ConnectionClosedError, ConnectionLostError, UnexpectedEndError } from "../net/errors.ts";
+import { AccessLog } from "./access-log.ts";
 import { Answer } from "./answer.ts";
 import { readChunk } from "./body-reader.ts";
 import { outboxFull } from "./body-writer.ts";
@@ -40,6 +41,7 @@ export class HttpConnection implements ExchangeHost {
   // Made when the task takes its first step: the watch needs to know it.
   #watch!: Watch;
   #answer!: Answer;
+  #log: AccessLog | null = null;
 
   constructor(conn: Conn, server: HttpServer) {
     this.conn = conn;
@@ -56,6 +58,7 @@ export class HttpConnection implements ExchangeHost {
     this.#begin();
     const watch = this.#watch;
     const answer = this.#answer;
+    const log = this.#log;
     try {
       for (;;) {
         while (!this.#headComplete()) {
@@ -64,6 +67,7 @@ export class HttpConnection implements ExchangeHost {
         }
         try {
           const request = new HttpRequest(exchange);
+          log?.begin(request);
           let reply = handler(request);
           if (!(reply instanceof Reply)) {
             if (reply instanceof Response) reply = replyOfResponse(reply, request);
@@ -72,13 +76,17 @@ export class HttpConnection implements ExchangeHost {
               reply = yield* replyOf(request, reply);
             }
           }
-          if (typeof reply.body === "function" && !exchange.isHead) {
+          const { body } = reply;
+          if (typeof body !== "function") answer.send(reply);
+          else if (exchange.isHead) answer.sendWithoutBody(reply, body);
+          else {
             watch.answerAwaited();
-            yield* answer.sendStream(reply, reply.body);
-          } else answer.send(reply);
+            yield* answer.sendStream(reply, body);
+          }
         } catch (error) {
           if (!this.#answerError(error)) return;
         }
+        log?.end(true);
         if (!exchange.bodyOver && answer.keepAlive) yield* this.#dropBody();
         exchange.end();
         watch.node.forgetSignal();
@@ -105,12 +113,15 @@ export class HttpConnection implements ExchangeHost {
     const server = this.#server;
     this.#watch = new Watch(this.conn, server);
     this.#answer = new Answer(this.conn, this.#exchange, server.clock, this.#watch.node);
+    const { onAnswer } = server.options;
+    if (onAnswer !== undefined) this.#log = new AccessLog(this.conn, this.#answer, onAnswer);
     this.#watch.begin();
     server.connections.add(this);
     anchor("http", this);
   }
 
   #end(): void {
+    this.#log?.end(false);
     this.#exchange.promised?.letGo();
     this.#server.connections.delete(this);
     this.#watch.end();
@@ -140,6 +151,10 @@ export class HttpConnection implements ExchangeHost {
     return this.#watch.node.signal;
   }
 
+  rejected(rejection: Rejection): void {
+    this.#server.options.onRejection?.(rejection, this.conn);
+  }
+
   bodyWanted(): void {
     this.#watch.bodyWanted();
     this.#answer.continueIfDue();
@@ -163,6 +178,7 @@ export class HttpConnection implements ExchangeHost {
     if (received.size > 0 && head.parse(received.bytes, received.start, received.end) === COMPLETE) {
       this.#watch.headArrived();
       exchange.begin();
+      this.#server.admission.check(exchange, this.conn);
       this.#answer.keepAlive = exchange.framing.keepAlive && !this.#server.draining;
       return true;
     }
@@ -218,7 +234,7 @@ export class HttpConnection implements ExchangeHost {
   #reject(rejection: Rejection): void {
     const answer = this.#answer;
     answer.keepAlive = false;
-    this.#server.options.onRejection?.(rejection, this.conn);
+    this.rejected(rejection);
     if (!answer.begun) answer.refuse(rejection.status);
   }
 
@@ -228,6 +244,7 @@ export class HttpConnection implements ExchangeHost {
     const answer = this.#answer;
     answer.keepAlive = false;
     this.#server.options.onTimeout?.(this.conn);
+    this.rejected(new Rejection(408, "ERR_HTTP_TIMEOUT", "the client was too slow in sending it"));
     if (answer.begun) answer.cut();
     else answer.refuse(408);
   }

@@ -3,8 +3,9 @@
 
 import type { ConnState } from "../net/conn-state.ts";
 import { ChunkedDecoder } from "./wire/chunked.ts";
-import { BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
 import { HeadParser } from "./wire/head-parser.ts";
+import type { HeaderField } from "./wire/headers.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import { METHOD_HEAD, METHOD_OTHER } from "./wire/methods.ts";
 import { DATA, END } from "./wire/outcome.ts";
@@ -16,6 +17,8 @@ export interface ExchangeHost {
   readonly limits: HttpLimits;
   /** Aborts when the client is gone or the server is cancelled. */
   readonly signal: AbortSignal;
+  /** Tells the server's hook of bad input that is answered without closing the connection. */
+  rejected(rejection: Rejection): void;
   /** The first read of a body: sends 100 Continue if the client waits for it. */
   bodyWanted(): void;
   /** A read of the body parks: its clock runs. */
@@ -107,6 +110,11 @@ export class Exchange {
   /** The body was read to its end. */
   get bodyRead(): boolean {
     return this.#begun && this.bodyOver;
+  }
+
+  /** The fields behind a chunked body that was read to its end; none otherwise. */
+  get trailers(): readonly HeaderField[] {
+    return this.bodyRead && this.framing.body === BODY_CHUNKED ? (this.#decoder as ChunkedDecoder).trailers : [];
   }
 
   /** Nobody reads the rest of the body. One that was not begun need not keep to its limit: how much is dropped has a bound of its own. */

@@ -2,6 +2,7 @@
 
 import {
   BODY_BYTES_MAX,
+  BODY_BYTES_PER_SECOND_MIN,
   BODY_STALL_MS,
   CHUNK_EXTENSION_BYTES_MAX,
   FIELDS_MAX,
@@ -24,6 +25,8 @@ import { guarded, stackOf } from "../net/guarded.ts";
 import type { Listener, ListenOptions } from "../net/listener.ts";
 import { serve } from "../net/serve.ts";
 import { HttpConnection } from "./connection.ts";
+import type { AnswerRecord } from "./access-log.ts";
+import { Admission } from "./admission.ts";
 import type { HttpHandler } from "./handler.ts";
 import { HttpServer, type HttpSettings } from "./server.ts";
 import type { HttpLimits } from "./wire/limits.ts";
@@ -34,8 +37,10 @@ import type { Wait } from "../core/task.ts";
 export interface HttpOptions extends Partial<HttpLimits> {
   /** Ms from the first byte of a head to its last; then 408. Also until the first byte on a new connection; then it is closed. Default 30,000. */
   readonly headMs?: number;
-  /** Ms that a handler may wait for a body that stands still, or that comes with less than 240 bytes a second. Default 30,000. Then 408. */
+  /** Ms that a handler may wait for a body that stands still, or that comes slower than `bodyBytesPerSecondMin`. Default 30,000. Then 408. */
   readonly bodyStallMs?: number;
+  /** Bytes a second that a body must come with while a handler waits for it, averaged over `bodyStallMs`; 0 for no minimum. Default 240. */
+  readonly bodyBytesPerSecondMin?: number;
   /** Ms that a client may take none of what is waiting for it. Default 30,000. Then the connection is reset. */
   readonly writeStallMs?: number;
   /** Ms that a connection may be idle between requests. Default 75,000. */
@@ -46,10 +51,14 @@ export interface HttpOptions extends Partial<HttpLimits> {
   readonly graceMs?: number;
   /** Told of each error that a handler threw; the client gets a 500 that says nothing. Default: the host's report. */
   readonly onError?: (error: unknown) => void;
-  /** Told of each request that broke a rule or a limit. */
+  /** The hosts that are served, without ports; `*.example.org` for all names below one. Requests for others get 421. Default: any. */
+  readonly hosts?: readonly string[];
+  /** Told of each bad request: one that broke a rule or a limit, came too slowly (408), or found a route without its method (405). */
   readonly onRejection?: (rejection: Rejection, conn: Conn) => void;
   /** Told of each connection that was too slow with its head or body. */
   readonly onTimeout?: (conn: Conn) => void;
+  /** The access log: told of each request that reached the handler, when its answer has ended. Costs nothing when it is absent. */
+  readonly onAnswer?: (record: AnswerRecord) => void;
 }
 
 /**
@@ -70,7 +79,13 @@ function* runHttp(
   options: HttpOptions,
 ): Generator<Wait, never, unknown> {
   const { kernel } = runningTask("serve HTTP");
-  const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settingsOf(options, kernel.host));
+  const server = new HttpServer(
+    kernel as Scheduler,
+    handler,
+    limitsOf(options),
+    settingsOf(options, kernel.host),
+    new Admission(options.hosts, false),
+  );
   const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
   return yield* serve(
     where,
@@ -93,16 +108,18 @@ function limitsOf(options: HttpOptions): HttpLimits {
 }
 
 function settingsOf(options: HttpOptions, host: Host): HttpSettings {
-  const { onError, onRejection, onTimeout } = options;
+  const { onError, onRejection, onTimeout, onAnswer } = options;
   const report = (error: unknown): void => host.report(`a handler failed: ${stackOf(error)}`);
   return {
     headMs: options.headMs ?? HEAD_MS,
     bodyStallMs: options.bodyStallMs ?? BODY_STALL_MS,
+    bodyBytesPerSecondMin: options.bodyBytesPerSecondMin ?? BODY_BYTES_PER_SECOND_MIN,
     writeStallMs: options.writeStallMs ?? WRITE_STALL_MS,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     halfCloseGraceMs: options.halfCloseGraceMs ?? HALF_CLOSE_GRACE_MS,
     onError: onError === undefined ? report : guarded(host, "onError", onError),
     onRejection: onRejection && guarded(host, "onRejection", onRejection),
     onTimeout: onTimeout && guarded(host, "onTimeout", onTimeout),
+    onAnswer: onAnswer && guarded(host, "onAnswer", onAnswer),
   };
 }

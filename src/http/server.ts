@@ -3,6 +3,8 @@
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Conn } from "../net/conn.ts";
 import { PassClock } from "./pass-clock.ts";
+import type { Admission } from "./admission.ts";
+import type { AnswerRecord } from "./access-log.ts";
 import type { HttpHandler } from "./handler.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
@@ -11,12 +13,14 @@ import type { Rejection } from "./wire/rejection.ts";
 export interface HttpSettings {
   readonly headMs: number;
   readonly bodyStallMs: number;
+  readonly bodyBytesPerSecondMin: number;
   readonly writeStallMs: number;
   readonly keepAliveMs: number;
   readonly halfCloseGraceMs: number;
   readonly onError: (error: unknown) => void;
   readonly onRejection: ((rejection: Rejection, conn: Conn) => void) | undefined;
   readonly onTimeout: ((conn: Conn) => void) | undefined;
+  readonly onAnswer: ((record: AnswerRecord) => void) | undefined;
 }
 
 /** One of its connections, as far as the server deals with it. */
@@ -30,13 +34,21 @@ export class HttpServer {
   readonly limits: HttpLimits;
   readonly options: HttpSettings;
   readonly clock: PassClock;
+  readonly admission: Admission;
   readonly connections: Set<DrainingConnection> = new Set();
   /** The server was cancelled: answers carry Connection: close. */
   draining = false;
   readonly #scheduler: Scheduler;
 
-  constructor(scheduler: Scheduler, handler: HttpHandler, limits: HttpLimits, options: HttpSettings) {
+  constructor(
+    scheduler: Scheduler,
+    handler: HttpHandler,
+    limits: HttpLimits,
+    options: HttpSettings,
+    admission: Admission,
+  ) {
     this.#scheduler = scheduler;
+    this.admission = admission;
     this.handler = handler;
     this.limits = limits;
     this.options = options;

@@ -4,7 +4,7 @@
 // The phase says which clock runs. All of them share one lazy deadline, so a phase that begins costs a store. None runs against a
 // silent handler: in its phase the deadline only looks, now and then, whether the client takes what waits for it.
 
-import { BODY_BYTES_PER_SECOND_MIN, DRAIN_HEAD_MS } from "../config.ts";
+import { DRAIN_HEAD_MS } from "../config.ts";
 import { PushedNode, runningTask } from "../concurrency/cancel.ts";
 import type { Conn } from "../net/conn.ts";
 import { type ConnWatcher, OPEN } from "../net/conn-state.ts";
@@ -104,7 +104,8 @@ export class Watch implements ConnWatcher, DeadlineOwner {
 
   /** For the handler, or the client who takes the answer: they may take their time. Looks for a stalled write now and then. */
   answerAwaited(): void {
-    this.#awaitAnswer(this.#clock.now());
+    // A handler on promises may be reading the body by the time that it is waited for.
+    if (this.#phase !== BODY) this.#awaitAnswer(this.#clock.now());
   }
 
   /** A body is about to be read for the first time. */
@@ -125,7 +126,9 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     const now = this.#conn.scheduler.now();
     this.#awaitedMs += now - this.#awaitedFrom;
     this.#arrivedBytes += bytes;
-    if (this.#arrivedBytes * 1000 >= this.#options.bodyStallMs * BODY_BYTES_PER_SECOND_MIN) this.#restartRate();
+    const { bodyStallMs, bodyBytesPerSecondMin } = this.#options;
+    // Without a minimum any byte is progress.
+    if (bytes > 0 && this.#arrivedBytes * 1000 >= bodyStallMs * bodyBytesPerSecondMin) this.#restartRate();
     this.#awaitAnswer(now);
   }
 

@@ -2,17 +2,23 @@
 
 import type { Host } from "../core/host.ts";
 
-/** Gives `hook` as a function that never throws: what the hook throws is reported. `name` is the option that it came in. */
+/**
+ * Gives `hook` as a function that never throws: what the hook throws, or what a promise of it fails with, is reported. `name` is the option
+ * that it came in.
+ */
 export function guarded<Given extends unknown[]>(
   host: Host,
   name: string,
   hook: (...given: Given) => void,
 ): (...given: Given) => void {
+  const report = (error: unknown): void => host.report(`${name} of a server threw: ${stackOf(error)}`);
   return (...given) => {
     try {
-      hook(...given);
+      // An async function is a hook as well.
+      const result: unknown = hook(...given);
+      if (result instanceof Promise) result.catch(report);
     } catch (error) {
-      host.report(`${name} of a server threw: ${stackOf(error)}`);
+      report(error);
     }
   };
 }

@@ -32,6 +32,11 @@ export class Outbox {
   /** Full segments before the last one, oldest first. */
   #queue: Segment[] | null = null;
 
+  /** Bytes accepted so far and not thrown away. */
+  get accepted(): number {
+    return this.sent + this.pending;
+  }
+
   /** Accepts `data` by reference: it belongs to the outbox until it is sent. */
   push(data: Uint8Array): void {
     const { length } = data;

@@ -1,6 +1,7 @@
 // The hooks of a server are the user's code: one that throws is reported, and the client sees what it would have seen.
 
 import { describe, expect, test } from "bun:test";
+import { until } from "../../src/concurrency/until.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { type HttpOptions, text } from "../../src/http/index.ts";
 import { bodiesOf, request, responsesOf, withServer } from "./support.ts";
@@ -44,8 +45,21 @@ describe("serveHttp with hooks that throw", () => {
         const peer = world.connect("GET / HTTP/1.1\r\n");
         yield* sleep(31_000);
         expect([responsesOf(peer).statuses, peer.ended, peer.wasReset]).toEqual([[408], true, false]);
-        expect(world.simulation.host.reports.splice(0)).toMatchObject([reportOf("onTimeout")]);
+        expect(world.simulation.host.reports.splice(0)).toMatchObject([reportOf("onTimeout"), reportOf("onRejection")]);
       },
       hooks,
+    ));
+
+  test("serveHttp reports an async hook that fails", () =>
+    withServer(
+      () => text("fine"),
+      function* (world) {
+        const peer = yield* world.ask("BAD\r\n\r\n");
+        expect(responsesOf(peer).statuses).toEqual([400]);
+        // The promise of the hook settles outside of virtual time.
+        yield* until(Promise.resolve());
+        expect(world.simulation.host.reports.splice(0)).toMatchObject([reportOf("onRejection")]);
+      },
+      { onRejection: async () => fails() },
     ));
 });

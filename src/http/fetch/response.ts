@@ -13,11 +13,9 @@ import type { Wait } from "../../core/task.ts";
 import type { BodyWriter } from "../body-writer.ts";
 import { Reply, type StreamBody } from "../reply.ts";
 import type { HttpRequest } from "../request.ts";
+import { typeOfBytes } from "./media-type.ts";
 import { type HeaderField, isReservedHeader } from "../wire/headers.ts";
 import { METHOD_HEAD } from "../wire/methods.ts";
-
-const TEXT = "text/plain;charset=utf-8";
-const BYTES = "application/octet-stream";
 
 /** What is used of a stream's reader. Bun's streams may hold text and buffers beside bytes. */
 interface Reader {
@@ -44,7 +42,7 @@ export function replyOfResponse(response: Response, request: HttpRequest<object>
   });
   const init = { status, headers };
   // Bun keeps to itself the type that a Response of text has by default, so text is told from bytes by its bytes.
-  if (bytes !== null) return new Reply(type === "" ? typeOf(bytes) : type, bytes, init);
+  if (bytes !== null) return new Reply(type === "" ? typeOfBytes(bytes) : type, bytes, init);
   if (response.bodyUsed) throw new TypeError("Cannot send a Response: its body was used");
   const { body } = response;
   if (body !== null) return replyOfStream(body.getReader(), type, init, length, host);
@@ -94,7 +92,6 @@ function abandon(reader: Reader): void {
   reader.cancel().catch(() => {});
 }
 
-// oxlint-disable-next-line require-yield
 function* noBody(): Generator<Wait, void, unknown> {}
 
 /** @throws TypeError for a chunk that is no bytes. */
@@ -121,15 +118,3 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 function lengthOf(value: string): number {
   return /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }
-
-function typeOf(bytes: Uint8Array): string {
-  if (bytes.length === 0) return "";
-  try {
-    strictUtf8.decode(bytes);
-    return TEXT;
-  } catch {
-    return BYTES;
-  }
-}
-
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,12 +1,12 @@
 // Takes chunked coding off a body (RFC 9112 section 7.1): pull style, one event a call, no copies and no objects. The content stays where
 // it lies in the caller's array; the decoder only says from where to where. Extensions are checked and
-// dropped, and so are trailers (trailers.ts).
+// dropped, trailers are checked and kept (trailers.ts).
 //
 // Invariants: bytes that a call consumed need not be there for the next one. Each byte is looked at once, and the outcome does not depend
 // on how the bytes were cut. A size is compared with what the limit leaves after each digit, so no number grows past it.
 
 import { assert } from "../../core/assert.ts";
-import { hexDigits, tokenBytes, valueBytes } from "./headers.ts";
+import { type HeaderField, hexDigits, tokenBytes, valueBytes } from "./headers.ts";
 import type { HttpLimits } from "./limits.ts";
 import { DATA, END, NEED_MORE } from "./outcome.ts";
 import { Rejection } from "./rejection.ts";
@@ -66,6 +66,11 @@ export class ChunkedDecoder {
     this.#chunkExtensionBytesMax = limits.chunkExtensionBytesMax;
     this.#trailers = new TrailerReader(limits);
     this.#bodyBytesMax = limits.bodyBytesMax;
+  }
+
+  /** The trailer fields, names in lower case, once the body has ended. */
+  get trailers(): readonly HeaderField[] {
+    return this.#trailers.fields;
   }
 
   /** Starts a new body of at most `bodyBytesMax` content bytes. */

@@ -45,6 +45,8 @@ export class Framing {
   upgrade = false;
   /** One of the FORM_ kinds. */
   form: number = FORM_ORIGIN;
+  /** The target is an `https` URI. */
+  secure = false;
   /** The host and port that are asked for; empty (both the same) when an HTTP/1.0 request names none. */
   hostStart = 0;
   hostEnd = 0;
@@ -85,6 +87,7 @@ export class Framing {
   #decideTarget(head: RequestHead, bytes: Uint8Array, start: number): void {
     const method = head.methodCode;
     this.form = FORM_ORIGIN;
+    this.secure = false;
     this.pathStart = head.targetStart;
     this.pathEnd = head.targetEnd;
     if (method === METHOD_CONNECT) refuseConnect(bytes, start + head.targetStart, start + head.targetEnd);
@@ -102,8 +105,10 @@ export class Framing {
     const to = start + this.pathEnd;
     let authority = -1;
     if (startsWithLower(bytes, from, to, httpPrefix)) authority = from + httpPrefix.length;
-    else if (startsWithLower(bytes, from, to, httpsPrefix)) authority = from + httpsPrefix.length;
-    else throw new Rejection(400, "ERR_HTTP_TARGET", "the target is neither a path nor an http URI");
+    else if (startsWithLower(bytes, from, to, httpsPrefix)) {
+      authority = from + httpsPrefix.length;
+      this.secure = true;
+    } else throw new Rejection(400, "ERR_HTTP_TARGET", "the target is neither a path nor an http URI");
     let authorityEnd = authority;
     while (authorityEnd < to && bytes[authorityEnd] !== SLASH && bytes[authorityEnd] !== QUESTION) authorityEnd++;
     if (!isAuthority(bytes, authority, authorityEnd)) {

@@ -24,10 +24,16 @@ export type RejectionCode =
   | "ERR_HTTP_CHUNK_EXTENSION"
   | "ERR_HTTP_CHUNK_EXTENSIONS_TOO_LARGE"
   | "ERR_HTTP_TRAILER"
-  | "ERR_HTTP_TRAILER_TOO_LARGE";
+  | "ERR_HTTP_TRAILER_TOO_LARGE"
+  | "ERR_HTTP_METHOD_NOT_ALLOWED"
+  | "ERR_HTTP_TIMEOUT"
+  | "ERR_HTTP_MISDIRECTED"
+  | "ERR_HTTP_CONTENT_TYPE"
+  | "ERR_HTTP_FORM"
+  | "ERR_HTTP_FORM_TOO_LARGE";
 
-/** The statuses that the wire can ask for. */
-export type RejectionStatus = 400 | 413 | 414 | 417 | 431 | 501 | 505;
+/** The statuses that bad input is answered with. */
+export type RejectionStatus = 400 | 405 | 408 | 411 | 413 | 414 | 415 | 417 | 421 | 431 | 501 | 505;
 
 /** Thrown by the readers when a request breaks a rule or a limit: answer `status` and close. */
 export class Rejection extends MillraceError {

@@ -1,12 +1,13 @@
 // The trailer section behind a last chunk: *( field-line CRLF ) CRLF (RFC 9112 section 7.1.2). It is held to the rules of header fields
-// and dropped: trailers never join the headers and never change the framing. A field that frames or routes may not be sent in a trailer
+// and kept apart: trailers never join the headers and never change the framing. A field that frames or routes may not be sent in a trailer
 // (RFC 9110 section 6.5.1); one that is there anyway smells of a smuggled request, and is refused.
 //
 // Resumable at every byte; bytes that were consumed need not be there for the next call.
 
-import { lowerBytes, tokenBytes, valueBytes } from "./headers.ts";
+import { type HeaderField, tokenBytes, valueBytes } from "./headers.ts";
 import type { HttpLimits } from "./limits.ts";
 import { Rejection } from "./rejection.ts";
+import { sliceLatin1 } from "./text.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -21,8 +22,8 @@ const SECTION_LF = 4;
 const ENDED = 5;
 
 const forbiddenNames: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "host"]);
-/** One more than the longest of them: as much of a name as is kept. */
-const NAME_KEPT = 18;
+const NOTHING = new Uint8Array(0);
+const NO_FIELDS: readonly HeaderField[] = [];
 
 /** A reader of one trailer section at a time; `reset()` before each. */
 export class TrailerReader {
@@ -31,8 +32,12 @@ export class TrailerReader {
   #state = LINE_START;
   #bytes = 0;
   #fields = 0;
-  /** The name being read, in lower case, as far as it is kept. */
+  /** The name being read, in lower case, until its value has come. */
   #name = "";
+  /** The bytes of the name, then of the value, that is being read; none while a body has no trailers, as most have none. */
+  #kept: Uint8Array = NOTHING;
+  #used = 0;
+  #read: HeaderField[] = [];
 
   constructor(limits: HttpLimits) {
     this.#trailerBytesMax = limits.trailerBytesMax;
@@ -44,11 +49,21 @@ export class TrailerReader {
     return this.#state === ENDED;
   }
 
+  /** The fields of the section, names in lower case, once it has ended. */
+  get fields(): readonly HeaderField[] {
+    return this.ended ? this.#read : NO_FIELDS;
+  }
+
   /** Starts a new section. */
   reset(): void {
+    if (this.#fields > 0) {
+      this.#kept = NOTHING;
+      this.#read = [];
+    }
     this.#state = LINE_START;
     this.#bytes = 0;
     this.#fields = 0;
+    this.#used = 0;
   }
 
   /**
@@ -74,12 +89,12 @@ export class TrailerReader {
         if (tokenBytes[byte] === 1) return this.#startName(byte);
         break;
       case NAME:
-        if (tokenBytes[byte] === 1) return this.#growName(byte);
+        if (tokenBytes[byte] === 1) return this.#keep(byte, NAME);
         if (byte === COLON) return this.#endName();
         break;
       case VALUE:
-        if (valueBytes[byte] === 1) return VALUE;
-        if (byte === CR) return LINE_LF;
+        if (valueBytes[byte] === 1) return this.#keep(byte, VALUE);
+        if (byte === CR) return this.#endValue();
         break;
       case LINE_LF:
         if (byte === LF) return LINE_START;
@@ -93,21 +108,39 @@ export class TrailerReader {
 
   #startName(byte: number): number {
     if (++this.#fields > this.#fieldsMax) throw tooLarge("there are more trailer fields than the limit");
-    this.#name = "";
-    return this.#growName(byte);
-  }
-
-  #growName(byte: number): number {
-    if (this.#name.length < NAME_KEPT) this.#name += String.fromCharCode(lowerBytes[byte]!);
-    return NAME;
+    if (this.#fields === 1) this.#kept = new Uint8Array(this.#trailerBytesMax);
+    return this.#keep(byte, NAME);
   }
 
   #endName(): number {
+    this.#name = this.#takeKept().toLowerCase();
     if (forbiddenNames.has(this.#name)) {
       throw new Rejection(400, "ERR_HTTP_TRAILER", "a field that frames or routes stands in the trailer section");
     }
     return VALUE;
   }
+
+  #endValue(): number {
+    this.#read.push([this.#name, withoutSpace(this.#takeKept())]);
+    return LINE_LF;
+  }
+
+  #keep(byte: number, state: number): number {
+    // The last byte that the limit allows may still come before the limit is checked.
+    this.#kept[this.#used++] = byte;
+    return state;
+  }
+
+  #takeKept(): string {
+    const text = sliceLatin1(this.#kept, 0, Math.min(this.#used, this.#kept.length));
+    this.#used = 0;
+    return text;
+  }
+}
+
+/** A value without the white space around it. */
+function withoutSpace(value: string): string {
+  return value.replace(/^[ \t]+|[ \t]+$/g, "");
 }
 
 function tooLarge(reason: string): Rejection {
