@@ -1,25 +1,27 @@
 // `bun run bench`: the throughput of millrace against its baseline, its ceiling and Bun's own server. Rounds are in measure/rounds.ts, the
 // arms in measure/arms.ts, the reading of the figures in measure/report.ts. Prints Markdown; the raw rounds go to bench/results.
 
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { type Arm, ARMS, armsNamed, type JobName, OURS } from "./measure/arms.ts";
+import { type Arm, ARMS, armNamed, armsNamed } from "./measure/arms.ts";
+import { countOf, listOf, openFilesMax } from "./measure/flags.ts";
 import { type IdleResult, measureIdle } from "./measure/idle.ts";
+import { type Job, JOBS, jobsNamed } from "./measure/jobs.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { reportOf, type Results } from "./measure/report.ts";
-import { compare, type Comparison, type Extent, type LoadJob } from "./measure/rounds.ts";
-import { verifyArms } from "./measure/verify.ts";
+import { saveResults } from "./measure/results.ts";
+import { compare, type Comparison, type Extent } from "./measure/rounds.ts";
+import { verifyJobs } from "./measure/verify.ts";
 
-const JOBS: readonly JobName[] = ["http", "http16", "echo", "idle"];
 /** Descriptors that a process needs beside its connections. */
 const SPARE_FILES = 500;
 
 const USAGE = `usage: bun run bench [options]
 
-  --quick           a smoke run of under a minute: no figure of it counts
-  --jobs a,b        of ${JOBS.join(", ")} (default: all)
-  --arms a,b        of ${ARMS.map(({ name }) => name).join(", ")} (default: all); ours always runs
+  --quick           a smoke run of half a minute, without controls: no figure of it counts
+  --jobs a,b        of ${JOBS.map(({ name }) => name).join(", ")} (default: all)
+  --arms a,b        of ${ARMS.map(({ name }) => name).join(", ")} (default: all);
+                    the first arm of a job always runs
   --restarts n      fresh processes for each pair of arms (default 5)
   --burst-ms n      ms of a burst (default 2000)
   --sequences n     A B B A sequences a restart (default 1); on a busy machine many short bursts tell more: 10 of 200 ms
@@ -29,9 +31,10 @@ const USAGE = `usage: bun run bench [options]
   --no-control      without the A/A control`;
 
 interface Settings extends Extent {
-  readonly jobs: readonly JobName[];
+  readonly jobs: readonly Job[];
   readonly arms: readonly Arm[];
   readonly idle: number;
+  readonly settles: number;
   readonly control: boolean;
 }
 
@@ -59,51 +62,33 @@ function settingsOf(args: string[]): Settings | null {
   const { quick } = values;
   return {
     jobs: jobsNamed(listOf(values.jobs)),
-    arms: armsNamed(listOf(values.arms)).filter((arm) => arm !== OURS),
+    arms: armsNamed(listOf(values.arms)),
     restarts: countOf(values.restarts, quick ? 1 : 5, 1, 100),
-    warmMs: quick ? 200 : 1_500,
-    burstMs: countOf(values["burst-ms"], quick ? 150 : 2_000, 1, 60_000),
+    warmMs: quick ? 40 : 1_500,
+    burstMs: countOf(values["burst-ms"], quick ? 40 : 2_000, 1, 60_000),
     sequences: countOf(values.sequences, 1, 1, 100),
     connections: countOf(values.connections, 64, 1, 10_000),
     idle: Math.min(countOf(values.idle, quick ? 1_000 : 10_000, 100, 25_000), openFilesMax() - SPARE_FILES),
+    settles: quick ? 1 : 3,
     rate: countOf(values.rate, 0, 0, 10_000_000),
-    control: values.control,
+    control: values.control && !quick,
   };
 }
 
-function listOf(value: string | undefined): string[] {
-  return value === undefined ? [] : value.split(",").map((name) => name.trim());
+/** The first arm of a job and those of its others that were asked for. */
+function armsOf(job: Job, settings: Settings): [Arm, ...Arm[]] {
+  const [first, ...others] = job.arms;
+  return [armNamed(first), ...settings.arms.filter(({ name }) => others.includes(name))];
 }
 
-function jobsNamed(names: readonly string[]): readonly JobName[] {
-  const unknown = names.find((name) => !(JOBS as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new RangeError(`Cannot run the job ${JSON.stringify(unknown)}: it is none of ours`);
-  return names.length === 0 ? JOBS : JOBS.filter((job) => names.includes(job));
-}
-
-function countOf(value: string | undefined, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  const count = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(count >= min && count <= max))
-    throw new RangeError(`Cannot use ${JSON.stringify(value)}: expected a whole number from ${min} to ${max}`);
-  return count;
-}
-
-/** The hard limit of open files: Bun raises the soft one to it. */
-function openFilesMax(): number {
-  const { stdout } = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]);
-  const limit = Number(stdout.toString().trim());
-  return Number.isSafeInteger(limit) ? limit : Number.MAX_SAFE_INTEGER;
-}
-
-/** Ours against each arm, ours against itself, and, for echo, the baseline against the ceiling, which says whether the baseline is any good. */
-function pairsOf(job: LoadJob, settings: Settings): [Arm, Arm][] {
-  const arms = settings.arms.filter((arm) => arm.jobs.includes(job));
-  const pairs = arms.map((arm): [Arm, Arm] => [OURS, arm]);
-  const baseline = arms.find(({ name }) => name === "async-await");
-  const ceiling = arms.find(({ name }) => name === "raw");
-  if (job === "echo" && baseline !== undefined && ceiling !== undefined) pairs.push([baseline, ceiling]);
-  if (settings.control) pairs.push([OURS, OURS]);
+/** The first arm against each other, against itself, and, for echo, the baseline against the ceiling: it says whether the baseline is any good. */
+function pairsOf(job: Job, settings: Settings): [Arm, Arm][] {
+  const [first, ...others] = armsOf(job, settings);
+  const pairs = others.map((arm): [Arm, Arm] => [first, arm]);
+  const baseline = others.find(({ name }) => name === "async-await");
+  const ceiling = others.find(({ name }) => name === "raw");
+  if (job.load === "echo" && baseline !== undefined && ceiling !== undefined) pairs.push([baseline, ceiling]);
+  if (settings.control) pairs.push([first, first]);
   return pairs;
 }
 
@@ -111,11 +96,16 @@ async function measure(settings: Settings): Promise<Pick<Results, "comparisons" 
   const comparisons: Comparison[] = [];
   let idle: IdleResult[] = [];
   progress("all arms answer alike");
-  await verifyArms(settings.arms);
+  await verifyJobs(settings.jobs, settings.arms);
   for (const job of settings.jobs) {
-    if (job === "idle") {
-      const arms = [OURS, ...settings.arms.filter((arm) => arm.jobs.includes(job))];
-      idle = await measureIdle(arms, settings.idle, Math.min(settings.restarts, 3), progress);
+    if (job.load === "idle") {
+      idle = await measureIdle(
+        armsOf(job, settings),
+        settings.idle,
+        Math.min(settings.restarts, 3),
+        settings.settles,
+        progress,
+      );
       continue;
     }
     for (const [a, b] of pairsOf(job, settings)) comparisons.push(await compare(job, a, b, settings, progress));
@@ -134,8 +124,8 @@ if (settings === null) {
 }
 const machine = describeMachine();
 const startedAt = new Date().toISOString();
-const options = { ...settings, arms: settings.arms.map(({ name }) => name) };
+const namesOf = (all: readonly { readonly name: string }[]): string[] => all.map(({ name }) => name);
+const options = { ...settings, jobs: namesOf(settings.jobs), arms: namesOf(settings.arms) };
 const results: Results = { machine, startedAt, options, ...(await measure(settings)) };
-const file = join(import.meta.dir, "results", `${startedAt.replaceAll(/[:.]/g, "-")}.json`);
-await Bun.write(file, `${JSON.stringify(results, null, 1)}\n`);
+await saveResults("", startedAt, results);
 console.log(reportOf(results));

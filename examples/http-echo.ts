@@ -5,29 +5,47 @@
 
 import { parseArgs } from "node:util";
 import { listen, main, sleep, type Steps } from "millrace";
-import { empty, type HttpRequest, Reply, type ReplyInit, serveHttp, stream, text } from "millrace/http";
+import {
+  empty,
+  file,
+  type HandlerResult,
+  type HttpRequest,
+  Reply,
+  type ReplyInit,
+  serveHttp,
+  stream,
+  text,
+} from "millrace/http";
+
+/** Answers every request: the handler alone, for suites that bring a server of their own. */
+export function httpEcho(request: HttpRequest): HandlerResult {
+  return (SPECIAL.get(request.path) ?? echo)(request);
+}
 
 /** Paths that do something else than echo. */
-const SPECIAL: Readonly<Record<string, (request: HttpRequest) => Reply | Steps<Reply>>> = {
-  *"/slow"(request) {
-    yield* sleep(Number(request.query.get("ms") ?? "100"));
-    return text("slow", seen(request));
-  },
-  "/early": () => text("early"),
-  "/large": (request) => zeros(Number(request.query.get("mb") ?? "1")),
-  "/stream": () =>
-    stream(function* (writer) {
-      for (const part of ["one ", "two ", "three"]) yield* writer.write(part);
-    }),
-  "/status/204": () => empty(204),
-  "/status/304": () => empty(304),
-  "/get-only": ({ method }) =>
-    method === "GET" || method === "HEAD" ? text("got") : text("", { status: 405, headers: { allow: "GET, HEAD" } }),
-  "/throw": () => {
-    throw new Error("this must not leak");
-  },
-  "/reflect": (request) => text("", { headers: { "x-reflect": request.query.get("h") ?? "" } }),
-};
+const SPECIAL: ReadonlyMap<string, (request: HttpRequest) => HandlerResult> = new Map(
+  Object.entries({
+    *"/slow"(request: HttpRequest): Steps<Reply> {
+      yield* sleep(Number(request.query.get("ms") ?? "100"));
+      return text("slow", seen(request));
+    },
+    "/early": () => text("early"),
+    "/large": (request: HttpRequest) => zeros(Number(request.query.get("mb") ?? "1")),
+    "/stream": () =>
+      stream(function* (writer) {
+        for (const part of ["one ", "two ", "three"]) yield* writer.write(part);
+      }),
+    "/status/204": () => empty(204),
+    "/status/304": () => empty(304),
+    "/get-only": ({ method }: HttpRequest) =>
+      method === "GET" || method === "HEAD" ? text("got") : text("", { status: 405, headers: { allow: "GET, HEAD" } }),
+    "/throw": () => {
+      throw new Error("this must not leak");
+    },
+    "/file": (request: HttpRequest) => file(request, `${import.meta.dir}/http-echo.txt`),
+    "/reflect": (request: HttpRequest) => text("", { headers: { "x-reflect": request.query.get("h") ?? "" } }),
+  }),
+);
 
 function zeros(mebibytes: number): Reply {
   const block = new Uint8Array(64 * 1024);
@@ -52,10 +70,9 @@ function seen(request: HttpRequest): ReplyInit {
   return { headers };
 }
 
-function headersOf(request: HttpRequest): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const [name] of request.headers) all[name] = request.headers.get(name) ?? "";
-  return all;
+/** By name, in an object that takes any name: a client may well send a field called `__proto__`. */
+function headersOf({ headers }: HttpRequest): Record<string, string> {
+  return Object.fromEntries([...headers].map(([name]) => [name, headers.get(name) ?? ""]));
 }
 
 function* echo(request: HttpRequest): Steps<Reply> {
@@ -63,10 +80,12 @@ function* echo(request: HttpRequest): Steps<Reply> {
   return new Reply("application/octet-stream", yield* request.bytes(), init);
 }
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
 
-main(function* () {
-  const listener = yield* listen({ port: Number(values.port) });
-  console.log(`ready: http://${listener.address}`);
-  yield* serveHttp(listener, (request) => (SPECIAL[request.path] ?? echo)(request));
-});
+  main(function* () {
+    const listener = yield* listen({ port: Number(values.port) });
+    console.log(`ready: http://${listener.address}`);
+    yield* serveHttp(listener, httpEcho);
+  });
+}

@@ -61,6 +61,9 @@ export const CONNECTIONS_MAX: number = 10_000;
 /** Accepted connections that wait for `accept()`; one more is refused at once. */
 export const ACCEPT_QUEUE_MAX: number = 511;
 
+/** Ms from a TCP connection to the end of its TLS handshake; then it is reset. A silent peer holds a file descriptor that long. */
+export const TLS_HANDSHAKE_MS: number = 10_000;
+
 /** Ms that handlers get to finish when their server is cancelled, before they are cancelled too. */
 export const DRAIN_GRACE_MS: number = 10_000;
 
@@ -87,11 +90,59 @@ export const CHUNK_EXTENSION_BYTES_MAX: number = 16 * 1024;
 /** Bytes of a request body unless the route says otherwise. */
 export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** Bytes of an unread request body that are read and thrown away to keep a connection; a longer one closes it. */
+/** Bytes of an unread request body that are read and thrown away to keep a connection; one that is announced to be longer closes it. */
 export const DRAIN_BODY_BYTES_MAX: number = 256 * 1024;
+
+/**
+ * The same once the head of an answer has promised that the connection goes on: of a chunked body, whose length shows only at its end, and of one
+ * that a stream might still have read. To close earlier would cut off the next request of a client that believed the promise.
+ */
+export const DRAIN_PROMISED_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Pieces of a body below this many bytes are copied together when the whole body is asked for; larger ones are kept as they came. */
 export const COPIED_PIECE_BYTES_MAX: number = 4096;
+
+/** Bytes up to which a read of a file is made at once, without the thread pool: what a disk's read-ahead brings in one go. */
+export const FILE_READ_NOW_BYTES: number = 64 * 1024;
+
+/** Bytes of a file read at once. A client that is behind holds one such block in memory, whatever the file's size; a file of one needs no stream. */
+export const FILE_BLOCK_BYTES: number = 256 * 1024;
+
+/** Ranges of one request that are answered; with more the whole file is sent, which costs less than a thousand pieces of it. */
+export const RANGES_MAX: number = 16;
+
+/** Ms that a file must have been left alone before its entity tag counts as strong: above the ticks of file systems, two seconds at worst. */
+export const FILE_SETTLED_MS: number = 2_000;
+
+/** Root folders of static files whose real path is remembered. One server has a handful. */
+export const FILE_ROOTS_REMEMBERED_MAX: number = 64;
+
+/** Ms of silence after which an event stream sends a comment: below the idle limits of proxies and of address translation, 60 s and up. */
+export const HEARTBEAT_MS: number = 15_000;
+
+/** Parts of a form. Each costs some hundred bytes of memory, however short it is. */
+export const FORM_PARTS_MAX: number = 1_000;
+
+/** Bytes of the head of one part of a form: a field's name, a file's name and its type. */
+export const FORM_HEADER_BYTES_MAX: number = 8 * 1024;
+
+/** Bytes of one part of a form. The body limit holds as well, and holds all parts together. */
+export const FORM_FILE_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/** Bytes of a form that are handed to its parser at once: a body in chunks of a byte must not become a million pieces. */
+export const FORM_PIECE_BYTES: number = 4096;
+
+/** Bytes of a body from which it is worth compressing: below, a packet is a packet. */
+export const COMPRESS_BYTES_MIN: number = 1024;
+
+/** Bytes of a body up to which it is compressed at once, in the handler's task, and sent with its length: 0.5 to 0.9 ms of text. */
+export const COMPRESS_AT_ONCE_BYTES_MAX: number = 32 * 1024;
+
+/** Bytes gathered before they go to the compressor's thread: a hop there and back takes 30 to 50 us, as long as two kilobytes. */
+export const COMPRESS_GATHER_BYTES: number = 16 * 1024;
+
+/** Bytes of a long body in memory that are compressed at a time: what they become waits in memory for the client. */
+export const COMPRESS_SLICE_BYTES: number = 256 * 1024;
 
 /** Ms that a half-sent head gets when the server drains: longer than a packet takes, and no client can hold a deploy up with it. */
 export const DRAIN_HEAD_MS: number = 2_000;

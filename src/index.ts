@@ -50,6 +50,7 @@ export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
 export { connect } from "./net/connect.ts";
 export type { Conn, ReadUntilOptions } from "./net/conn.ts";
 export type { SocketAddress } from "./net/transport.ts";
+export type { TlsServerOptions } from "./net/tls.ts";
 
 // Watching.
 export type { Instrument } from "./core/instrument.ts";
@@ -66,6 +67,7 @@ export {
   TaskCancelledError,
   TimeoutError,
 } from "./core/errors.ts";
+export { FileError } from "./core/files.ts";
 export {
   ConnectError,
   ConnectionClosedError,

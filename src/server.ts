@@ -1,5 +1,6 @@
 // `bun run src/server.ts`: the demonstration server, HTTP and TCP echo. Parses flags and wires; everything it does is in the library.
 
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Conn, listen, ListenError, main, scope, serve, sleep, type Steps } from "./index.ts";
 import { type HttpRequest, json, type Reply, router, serveHttp, stream, text } from "./http/index.ts";
@@ -9,6 +10,8 @@ const USAGE = `usage: bun run src/server.ts [options]
   --host HOST        address to listen at (default 127.0.0.1, or HOST of the environment)
   --port PORT        port of the HTTP server (default 3000, or PORT of the environment); 0 = any free port
   --echo-port PORT   port of the TCP echo server (default 7000); 0 = any free port
+  --tls-cert FILE    certificate in PEM form, its chain behind it: the HTTP server is an HTTPS server; needs --tls-key
+  --tls-key FILE     private key of the certificate, in PEM form
   --grace-ms MS      ms that what is under way gets to end after SIGINT or SIGTERM (default 10000)
   --help             this text
 
@@ -26,6 +29,7 @@ interface Settings {
   readonly port: number;
   readonly echoPort: number;
   readonly graceMs: number;
+  readonly tls: { readonly key: string; readonly cert: string } | null;
 }
 
 /** A usage error: one line on stderr, exit code 2. */
@@ -39,16 +43,19 @@ function settingsOf(args: string[], env: Record<string, string | undefined>): Se
     port: portOf(values.port ?? env["PORT"] ?? "3000", values.port === undefined ? "PORT" : "--port"),
     echoPort: portOf(values["echo-port"] ?? "7000", "--echo-port"),
     graceMs: graceOf(values["grace-ms"] ?? "10000"),
+    tls: tlsOf(values["tls-cert"], values["tls-key"]),
   };
 }
 
-function parseFlags(args: string[]): {
-  values: { host?: string; port?: string; "echo-port"?: string; "grace-ms"?: string; help?: boolean };
-} {
+type Flag = "host" | "port" | "echo-port" | "tls-cert" | "tls-key" | "grace-ms";
+
+function parseFlags(args: string[]): { values: { [Name in Flag]?: string } & { help?: boolean } } {
   const options = {
     host: { type: "string" },
     port: { type: "string" },
     "echo-port": { type: "string" },
+    "tls-cert": { type: "string" },
+    "tls-key": { type: "string" },
     "grace-ms": { type: "string" },
     help: { type: "boolean" },
   } as const;
@@ -69,6 +76,22 @@ function portOf(value: string, flag: string): number {
 function graceOf(value: string): number {
   if (/^\d{1,7}$/.test(value)) return Number(value);
   throw new UsageError(`Cannot use --grace-ms: expected milliseconds up to 9999999 and found ${JSON.stringify(value)}`);
+}
+
+function tlsOf(cert: string | undefined, key: string | undefined): Settings["tls"] {
+  if (cert === undefined && key === undefined) return null;
+  if (cert === undefined) throw new UsageError("Cannot use --tls-key: it needs --tls-cert");
+  if (key === undefined) throw new UsageError("Cannot use --tls-cert: it needs --tls-key");
+  return { cert: textOf(cert, "--tls-cert"), key: textOf(key, "--tls-key") };
+}
+
+function textOf(path: string, flag: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code = "unknown" } = error as { code?: string };
+    throw new UsageError(`Cannot use ${flag}: cannot read ${JSON.stringify(path)} (${code})`);
+  }
 }
 
 const handler = router([
@@ -125,13 +148,14 @@ function* echo(conn: Conn): Steps<void> {
 }
 
 function* program(settings: Settings): Steps<void> {
-  const http = yield* listen({ hostname: settings.host, port: settings.port });
+  const { tls } = settings;
+  const http = yield* listen({ hostname: settings.host, port: settings.port, ...(tls === null ? {} : { tls }) });
   const tcp = yield* listen({ hostname: settings.host, port: settings.echoPort });
   yield* scope(function* (servers) {
     const { graceMs } = settings;
     servers.spawn(() => serveHttp(http, handler, { graceMs }));
     servers.spawn(() => serve(tcp, echo, { graceMs }));
-    console.log(`millrace ready: http://${http.address} tcp echo ${tcp.address}`);
+    console.log(`millrace ready: ${http.secure ? "https" : "http"}://${http.address} tcp echo ${tcp.address}`);
   });
 }
 

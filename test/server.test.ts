@@ -1,10 +1,12 @@
 // `bun run src/server.ts` as its users meet it: a process with flags, routes, signals and exit codes.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { pem, pemPath } from "./fixtures/tls/certificates.ts";
 import { type Ended, PlainClient, type RunningServer, ServerProcess } from "./http/support-server.ts";
 
 const GET = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const MiB = 1024 * 1024;
+const TLS_FLAGS = (key: string): string[] => ["--tls-cert", pemPath("cert"), "--tls-key", pemPath(key)];
 
 // A process takes 150 ms to start, and seconds on a machine that is busy.
 setDefaultTimeout(30_000);
@@ -33,7 +35,7 @@ describe("server.ts' routes", () => {
   test("server.ts answers what it does not know with 404, and a wrong method with 405 and Allow", async () => {
     expect((await fetch(server.url("/nothing"))).status).toBe(404);
     const wrong = await fetch(server.url("/json"), { method: "DELETE" });
-    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"]);
   });
 
   for (const [name, size] of [
@@ -101,7 +103,7 @@ describe("server.ts' command line", () => {
   test("server.ts --help prints its usage and exits 0", async () => {
     const { code, stdout, stderr } = await run(["--help"]);
     expect([code, stderr]).toEqual([0, ""]);
-    for (const word of ["usage:", "--host", "--port", "--echo-port", "--grace-ms", "PORT", "/echo"])
+    for (const word of ["usage:", "--host", "--port", "--echo-port", "--tls-cert", "--tls-key", "--grace-ms", "PORT"])
       expect(stdout).toContain(word);
   });
 
@@ -111,6 +113,13 @@ describe("server.ts' command line", () => {
     [["--port", "65536"], {}, '--port: expected a port from 0 to 65535 and found "65536"'],
     [["--echo-port", "1.5"], {}, "--echo-port"],
     [["--grace-ms", "soon"], {}, "--grace-ms"],
+    [["--tls-key", pemPath("key")], {}, "Cannot use --tls-key: it needs --tls-cert"],
+    [["--tls-cert", pemPath("cert")], {}, "Cannot use --tls-cert: it needs --tls-key"],
+    [
+      ["--tls-cert", pemPath("cert"), "--tls-key", "nowhere.pem"],
+      {},
+      'Cannot use --tls-key: cannot read "nowhere.pem" (ENOENT)',
+    ],
     [[], { PORT: "http" }, 'Cannot use PORT: expected a port from 0 to 65535 and found "http"'],
   ];
   test("server.ts exits 2 with one clear line for flags that it cannot use", async () => {
@@ -135,6 +144,25 @@ describe("server.ts' command line", () => {
     for (const { code, stdout, stderr } of ends)
       expect([code, stdout, stderr.trimEnd().split("\n").length]).toEqual([1, "", 1]);
     expect(ends[0]?.stderr).toBe(`Cannot listen on 127.0.0.1:${port}: the address is in use\n`);
+  });
+
+  test("server.ts exits 1 with one line for a key of another certificate", async () => {
+    const { code, stderr } = await run(["--port", "0", ...TLS_FLAGS("chain-key")]);
+    expect([code, stderr]).toEqual([
+      1,
+      "Cannot listen on 127.0.0.1:0: the TLS key does not belong to the certificate\n",
+    ]);
+  });
+
+  test("server.ts speaks HTTPS with --tls-cert and --tls-key, and drains at SIGTERM", async () => {
+    await using secure = new ServerProcess(["--port", "0", "--echo-port", "0", ...TLS_FLAGS("key")]);
+    const [, url = ""] = /^millrace ready: (https:\/\/127\.0\.0\.1:\d+) tcp echo /.exec(await secure.readyLine()) ?? [];
+    const tls = { ca: pem("cert") };
+    expect(await (await fetch(`${url}/`, { tls })).text()).toBe("Hello, World!");
+    expect((await (await fetch(`${url}/bytes/${MiB}`, { tls })).bytes()).length).toBe(MiB);
+    expect(await fetch(url.replace("https", "http")).catch(() => "refused")).toBe("refused");
+    secure.kill("SIGTERM");
+    expect(await secure.ended()).toMatchObject({ code: 0, stderr: "" });
   });
 
   test("server.ts takes HOST and PORT of the environment, and flags before them", async () => {

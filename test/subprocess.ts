@@ -15,11 +15,11 @@ export class Program implements AsyncDisposable {
   readonly #errors: Promise<string>;
   readonly #folder: string | null;
 
-  private constructor(file: string, args: string[], folder: string | null) {
+  private constructor(file: string, args: string[], folder: string | null, extra: Record<string, string> = {}) {
     const { NODE_ENV: _, ...env } = process.env;
     this.#process = Bun.spawn([process.execPath, "run", file, ...args], {
       cwd: ROOT,
-      env,
+      env: { ...env, ...extra },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#lines = linesOf(this.#process.stdout);
@@ -32,12 +32,16 @@ export class Program implements AsyncDisposable {
     return new Program(join(ROOT, path), args, null);
   }
 
-  /** Runs `source` as `program.ts`; it may import from "millrace". */
-  static source(source: string): Program {
+  /** Runs `source` as `program.ts`, with `env` in its environment; it may import the package by its name. */
+  static source(source: string, env: Record<string, string> = {}): Program {
     const folder = mkdtempSync(join(tmpdir(), "millrace-program-"));
     const file = join(folder, "program.ts");
-    writeFileSync(file, source.replaceAll('from "millrace"', `from "${join(ROOT, "src/index.ts")}"`));
-    return new Program(file, [], folder);
+    const local = source.replaceAll(
+      /from "millrace(\/\w+)?"/g,
+      (_, door: string = "") => `from "${join(ROOT, "src", door, "index.ts")}"`,
+    );
+    writeFileSync(file, local);
+    return new Program(file, [], folder, env);
   }
 
   /** The next line that it prints; `null` when it has closed its output. */

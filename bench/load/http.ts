@@ -1,16 +1,14 @@
 // Load for an HTTP server that checks every byte of every answer, which wrk cannot. The first answer of a server is held against the rules and
 // becomes the pattern; from then on every answer on every connection must be that pattern, but for the date. As a whole batch is
 // compared by one memcmp, checking costs less than sending.
-// `bun bench/load/http.ts --port 3000 [--ms 2000] [--connections 64] [--pipelining 16] [--rate 20000]`
+// `bun bench/load/http.ts --port 3000 [--path /] [--ms 2000] [--connections 64] [--pipelining 16] [--rate 20000]`
 
-import type { BurstDriver } from "./shared/burst.ts";
+import type { Burst, BurstDriver } from "./shared/burst.ts";
 import { LoadPool, type LoadSocket, writeWhole } from "./shared/pool.ts";
 import { Pattern } from "./shared/pattern.ts";
 import { runProgram } from "./shared/program.ts";
 
-const REQUEST = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-
-/** What the connections to one server share. */
+/** What the connections to one server that send the same share. */
 export interface Learned {
   pattern: Pattern | null;
 }
@@ -26,11 +24,11 @@ export class HttpConnection implements LoadSocket {
   #pieces: Uint8Array[] = [];
   #came = 0;
 
-  constructor(raw: Bun.Socket<LoadSocket | undefined>, pipelining: number, learned: Learned) {
+  constructor(raw: Bun.Socket<LoadSocket | undefined>, { request, pipelining }: Burst, learned: Learned) {
     this.#raw = raw;
     this.#learned = learned;
     this.#pipelining = pipelining;
-    this.#requests = Buffer.from(REQUEST.repeat(pipelining), "latin1");
+    this.#requests = Buffer.from(request.repeat(pipelining), "latin1");
   }
 
   send(): void {
@@ -64,24 +62,25 @@ export class HttpConnection implements LoadSocket {
   }
 }
 
-/** A pool of such connections for each depth of pipelining. */
-function poolsByDepth(): (pipelining: number) => LoadPool {
-  const pools = new Map<number, LoadPool>();
-  return (pipelining) => {
-    const known = pools.get(pipelining);
+/** A pool of such connections for each batch that is sent. */
+function poolsByBatch(): (burst: Burst) => LoadPool {
+  const pools = new Map<string, LoadPool>();
+  return ({ request, pipelining }) => {
+    const batch = `${pipelining} ${request}`;
+    const known = pools.get(batch);
     if (known !== undefined) return known;
     const byPort = new Map<number, Learned>();
-    const pool = new LoadPool((raw, { port }) => {
-      const learned = byPort.get(port) ?? { pattern: null };
-      byPort.set(port, learned);
-      return new HttpConnection(raw, pipelining, learned);
+    const pool = new LoadPool((raw, burst) => {
+      const learned = byPort.get(burst.port) ?? { pattern: null };
+      byPort.set(burst.port, learned);
+      return new HttpConnection(raw, burst, learned);
     });
-    pools.set(pipelining, pool);
+    pools.set(batch, pool);
     return pool;
   };
 }
 
 if (import.meta.main) {
-  const poolFor = poolsByDepth();
-  await runProgram((burst) => poolFor(burst.pipelining).run(burst));
+  const poolFor = poolsByBatch();
+  await runProgram((burst) => poolFor(burst).run(burst));
 }

@@ -1,7 +1,4 @@
-// The arms of the bench: which program each is, and which jobs it can do.
-
-/** A job by its name. */
-export type JobName = "http" | "http16" | "echo" | "idle";
+// The arms of the bench: which program each is. What they do is in jobs.ts.
 
 /** One server program. */
 export interface Arm {
@@ -9,56 +6,73 @@ export interface Arm {
   /** File below bench/servers, without `.ts`. */
   readonly program: string;
   readonly flags: readonly string[];
-  readonly jobs: readonly JobName[];
+  /** Its answers are written by our encoder: byte for byte those of the others that use it, but for the date. */
+  readonly ourEncoder: boolean;
   /** What it is, for the report. */
   readonly about: string;
 }
 
-/** The arm that all others are held against. */
-export const OURS: Arm = {
-  name: "generator",
-  program: "generator",
-  flags: [],
-  jobs: ["http", "http16", "echo", "idle"],
-  about: "millrace",
-};
-
-/** All arms, ours first, in the order of the report. */
+/** All arms, in the order of the report. */
 export const ARMS: readonly Arm[] = [
-  OURS,
+  {
+    name: "generator",
+    program: "generator",
+    flags: [],
+    ourEncoder: true,
+    about: "millrace",
+  },
   {
     name: "async-await",
     program: "async-await",
     flags: [],
-    jobs: ["http", "http16", "echo", "idle"],
+    ourEncoder: true,
     about: "the baseline: the same parser, handlers and buffers in async/await on Bun.listen",
   },
   {
     name: "raw",
     program: "raw",
     flags: [],
-    jobs: ["http", "http16", "echo", "idle"],
-    about: "the ceiling: bare Bun.listen callbacks, hand-coalesced, one fixed answer",
+    ourEncoder: true,
+    about: "the ceiling: bare Bun.listen callbacks, hand-coalesced",
   },
   {
     name: "bun-serve",
     program: "bun-serve",
     flags: [],
-    jobs: ["http", "http16"],
+    ourEncoder: false,
     about: "Bun.serve with a handler a route",
   },
   {
     name: "bun-static",
     program: "bun-serve",
     flags: ["--static"],
-    jobs: ["http", "http16"],
+    ourEncoder: false,
     about: "Bun.serve with static routes: no JavaScript runs",
+  },
+  {
+    name: "hono",
+    program: "hono",
+    flags: [],
+    ourEncoder: false,
+    about: "Hono on Bun.serve",
+  },
+  {
+    name: "hono-on-millrace",
+    program: "hono-on-millrace",
+    flags: [],
+    ourEncoder: true,
+    about: "the same Hono application on millrace",
   },
 ];
 
+/** The arm called `name`. @throws RangeError for a name that is none. */
+export function armNamed(name: string): Arm {
+  const arm = ARMS.find((known) => known.name === name);
+  if (arm === undefined) throw new RangeError(`Cannot run the arm ${JSON.stringify(name)}: it is none of ours`);
+  return arm;
+}
+
 /** The arms called `names`, or all. @throws RangeError for a name that is none. */
 export function armsNamed(names: readonly string[]): readonly Arm[] {
-  const unknown = names.find((name) => !ARMS.some((arm) => arm.name === name));
-  if (unknown !== undefined) throw new RangeError(`Cannot run the arm ${JSON.stringify(unknown)}: it is none of ours`);
-  return names.length === 0 ? ARMS : ARMS.filter((arm) => names.includes(arm.name));
+  return names.length === 0 ? ARMS : names.map(armNamed);
 }

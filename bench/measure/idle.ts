@@ -22,11 +22,12 @@ export interface IdleResult {
 /** Connections before the first reading: buffers and code that the first ones need are there by then. */
 const FIRST_CONNECTIONS = 64;
 
-/** Measures each arm, ours first. */
+/** Measures each arm, ours first. `settles`: collections of garbage before each reading. */
 export async function measureIdle(
   arms: readonly Arm[],
   connections: number,
   restarts: number,
+  settles: number,
   progress: (text: string) => void,
 ): Promise<IdleResult[]> {
   const results: IdleResult[] = [];
@@ -34,7 +35,7 @@ export async function measureIdle(
     const all: number[] = [];
     for (let restart = 0; restart < restarts; restart++) {
       progress(`idle: ${arm.name}, ${connections} connections, restart ${restart + 1} of ${restarts}`);
-      all.push(await idleBytes(arm, connections));
+      all.push(await idleBytes(arm, connections, settles));
     }
     const bytesEach = median(all);
     const ratio = results[0] === undefined ? 0 : results[0].bytesEach / bytesEach;
@@ -43,15 +44,15 @@ export async function measureIdle(
   return results;
 }
 
-async function idleBytes(arm: Arm, connections: number): Promise<number> {
+async function idleBytes(arm: Arm, connections: number, settles: number): Promise<number> {
   await using generator = new Generator("echo");
   await using server = await Server.start(arm);
   // A burst of 1 ms: every connection sends one message, few send a second one.
-  const burst = { port: server.echoPort, serverPid: server.pid, ms: 1, pipelining: 1, rate: 0 };
+  const burst = { port: server.echoPort, serverPid: server.pid, ms: 1, request: "", pipelining: 1, rate: 0 };
   await generator.run({ ...burst, connections: FIRST_CONNECTIONS });
-  await server.settle();
+  await server.settle(settles);
   const before = residentBytes(server.pid);
   await generator.run({ ...burst, connections });
-  await server.settle();
+  await server.settle(settles);
   return (residentBytes(server.pid) - before) / (connections - FIRST_CONNECTIONS);
 }

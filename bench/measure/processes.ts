@@ -16,7 +16,7 @@ const READY_MS_MAX = 15_000;
 const BURST_EXTRA_MS_MAX = 30_000;
 
 /** A child with lines going in and coming out. */
-class Child implements AsyncDisposable {
+export class Child implements AsyncDisposable {
   readonly pid: number;
   readonly #process: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #lines: AsyncIterator<string>;
@@ -49,6 +49,14 @@ class Child implements AsyncDisposable {
     void this.#process.stdin.flush();
   }
 
+  /** Has a generator do what `command` says. @throws when it cannot, or takes longer than `msMax`. */
+  async ask<Result>(command: object, msMax: number, what: string): Promise<Result> {
+    this.send(JSON.stringify(command));
+    const answer = JSON.parse(await this.line(msMax, what)) as Answer<Result>;
+    if ("error" in answer) throw new Error(answer.error);
+    return answer.result;
+  }
+
   signal(name: "SIGUSR2"): void {
     this.#process.kill(name);
   }
@@ -63,16 +71,17 @@ class Child implements AsyncDisposable {
 export class Server extends Child {
   readonly arm: Arm;
   httpPort = 0;
+  /** 0 for an arm without an echo. */
   echoPort = 0;
 
-  private constructor(arm: Arm) {
-    super(join("servers", `${arm.program}.ts`), ["--with-parent", ...arm.flags]);
+  private constructor(arm: Arm, flags: readonly string[]) {
+    super(join("servers", `${arm.program}.ts`), ["--with-parent", ...arm.flags, ...flags]);
     this.arm = arm;
   }
 
-  /** Starts an arm and waits until it is ready. */
-  static async start(arm: Arm): Promise<Server> {
-    const server = new Server(arm);
+  /** Starts an arm, with `flags` beside its own, and waits until it is ready. */
+  static async start(arm: Arm, flags: readonly string[] = []): Promise<Server> {
+    const server = new Server(arm, flags);
     const ports = portsOf(await server.line(READY_MS_MAX, `start the arm ${arm.name}`));
     if (ports === null) throw new Error(`Cannot start the arm ${arm.name}: its first line is no ready line`);
     server.httpPort = ports.http;
@@ -80,9 +89,9 @@ export class Server extends Child {
     return server;
   }
 
-  /** Makes it collect garbage, and gives the memory time to go back. */
-  async settle(): Promise<void> {
-    for (let i = 0; i < 3; i++) {
+  /** Makes it collect garbage so many times, and gives the memory time to go back. */
+  async settle(times = 3): Promise<void> {
+    for (let i = 0; i < times; i++) {
       this.signal("SIGUSR2");
       await Bun.sleep(400);
     }
@@ -97,12 +106,9 @@ export class Generator extends Child {
 
   /** Runs a burst. @throws when it breaks off or any answer was wrong. */
   async run(burst: Burst): Promise<BurstResult> {
-    this.send(JSON.stringify(burst));
-    const line = await this.line(burst.ms + BURST_EXTRA_MS_MAX, "run a burst");
-    const answer = JSON.parse(line) as Answer;
-    if ("error" in answer) throw new Error(answer.error);
-    const { wrong, answers } = answer.result;
+    const result = await this.ask<BurstResult>(burst, burst.ms + BURST_EXTRA_MS_MAX, "run a burst");
+    const { wrong, answers } = result;
     if (wrong > 0) throw new Error(`Cannot use the burst: ${wrong} of ${answers} answers were wrong`);
-    return answer.result;
+    return result;
   }
 }

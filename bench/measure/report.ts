@@ -2,8 +2,9 @@
 // is shown helps to judge it: a generator that is as busy as it can be measures itself.
 
 import type { BurstResult } from "../load/shared/burst.ts";
-import { OURS } from "./arms.ts";
+import { ARMS } from "./arms.ts";
 import type { IdleResult } from "./idle.ts";
+import { type Job, JOBS } from "./jobs.ts";
 import type { Machine } from "./machine.ts";
 import type { Comparison } from "./rounds.ts";
 import { controlHolds, type Estimate, estimate, median, pairRatios } from "./statistics.ts";
@@ -32,16 +33,18 @@ export function rateRatio(comparison: Comparison): Estimate {
 
 /** The whole report. */
 export function reportOf(results: Results): string {
-  const jobs = [...new Set(results.comparisons.map(({ job }) => job))];
+  const done = new Set(results.comparisons.map(({ job }) => job));
+  const jobs = JOBS.filter(({ name }) => done.has(name));
   return [
     headOf(results),
     ...jobs.map((job) =>
       jobTable(
         job,
-        results.comparisons.filter((comparison) => comparison.job === job),
+        results.comparisons.filter((comparison) => comparison.job === job.name),
       ),
     ),
     ...(results.idle.length === 0 ? [] : [idleTable(results.idle)]),
+    legendOf(results),
   ].join("\n\n");
 }
 
@@ -52,39 +55,41 @@ function headOf({ machine, startedAt, options }: Results): string {
   ].join("\n");
 }
 
-function jobTable(job: string, comparisons: readonly Comparison[]): string {
+function jobTable(job: Job, comparisons: readonly Comparison[]): string {
   const head = [
-    `### ${job}`,
+    `### ${job.name}: ${job.about}`,
     "",
-    "| arm | requests/s | requests/CPU-s | CPU ns/request | ours/theirs, CPU | 95 % | ours/theirs, requests/s | server busy | generator busy |",
-    "| --- | ---: | ---: | ---: | ---: | :---: | ---: | ---: | ---: |",
+    "| arm | requests/s | requests/CPU-s | CPU ns/request | ours/theirs, CPU | 95 % | at most | ours/theirs, requests/s | server busy | generator busy |",
+    "| --- | ---: | ---: | ---: | ---: | :---: | ---: | ---: | ---: | ---: |",
   ];
-  const ours = comparisons.flatMap(({ a, rounds }) => (a === OURS.name ? rounds.flatMap(({ a }) => a) : []));
-  const rows = comparisons.filter(({ a, b }) => a === OURS.name && b !== OURS.name);
+  const [ours] = job.arms;
+  const bursts = comparisons.flatMap(({ a, rounds }) => (a === ours ? rounds.flatMap(({ a }) => a) : []));
+  const rows = comparisons.filter(({ a, b }) => a === ours && b !== ours);
   return [
     ...head,
-    ...(ours.length === 0 ? [] : [row(OURS.name, ours, "1", "", "1")]),
-    ...rows.map((comparison) => comparisonRow(comparison)),
+    ...(bursts.length === 0 ? [] : [row(ours, bursts, ["1", "", ""], "1")]),
+    ...rows.map((comparison) => comparisonRow(job, comparison)),
     "",
     ...comparisons.flatMap(notesOf),
   ].join("\n");
 }
 
-function comparisonRow(comparison: Comparison): string {
+function comparisonRow(job: Job, comparison: Comparison): string {
   const cpu = cpuRatio(comparison);
   const theirs = comparison.rounds.flatMap(({ b }) => b);
-  return row(comparison.b, theirs, cpu.median.toFixed(3), interval(cpu), rateRatio(comparison).median.toFixed(3));
+  const atMost = job.atMost[comparison.b]?.toFixed(2) ?? "";
+  const ratio = [cpu.median.toFixed(3), interval(cpu), atMost];
+  return row(comparison.b, theirs, ratio, rateRatio(comparison).median.toFixed(3));
 }
 
-function row(name: string, bursts: readonly BurstResult[], cpu: string, span: string, rate: string): string {
+function row(name: string, bursts: readonly BurstResult[], cpuRatio: readonly string[], rate: string): string {
   const ns = median(bursts.map(cpuPerAnswer));
   const cells = [
     name,
     whole(median(bursts.map(answersPerSecond))),
     whole(1e9 / ns),
     whole(ns),
-    cpu,
-    span,
+    ...cpuRatio,
     rate,
     percent(median(bursts.map(({ serverCpuNs, wallNs }) => serverCpuNs / wallNs))),
     percent(median(bursts.map(({ generatorCpuNs, wallNs }) => generatorCpuNs / wallNs))),
@@ -120,6 +125,14 @@ function idleTable(idle: readonly IdleResult[]): string {
     "| --- | ---: | ---: | ---: |",
     ...rows,
   ].join("\n");
+}
+
+/** What the arms are that were measured. */
+function legendOf({ comparisons, idle }: Results): string {
+  const names = new Set([...comparisons.flatMap(({ a, b }) => [a, b]), ...idle.map(({ arm }) => arm)]);
+  return ARMS.filter(({ name }) => names.has(name))
+    .map(({ name, about }) => `- ${name}: ${about}`)
+    .join("\n");
 }
 
 function cpuPerAnswer({ serverCpuNs, answers }: BurstResult): number {

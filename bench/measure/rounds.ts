@@ -2,7 +2,8 @@
 // first favours one of them. Which arm is started and warmed first alternates from restart to restart.
 
 import type { BurstResult } from "../load/shared/burst.ts";
-import type { Arm, JobName } from "./arms.ts";
+import type { Arm } from "./arms.ts";
+import type { Job } from "./jobs.ts";
 import { Generator, Server } from "./processes.ts";
 
 /** How much is measured. */
@@ -28,22 +29,19 @@ export interface Round {
 
 /** Two arms compared at a job. */
 export interface Comparison {
-  readonly job: JobName;
+  /** The name of the job. */
+  readonly job: string;
   readonly a: string;
   readonly b: string;
   readonly rounds: readonly Round[];
 }
 
-/** The jobs that are bursts of requests. */
-export type LoadJob = Exclude<JobName, "idle">;
-
-const PIPELINING: Readonly<Record<LoadJob, number>> = { http: 1, http16: 16, echo: 1 };
 /** Quiet between two bursts: what the last one left to do is done by then. */
 const PAUSE_MS = 30;
 
-/** Compares arm `a` with arm `b` at a job. `progress` is told of each restart. */
+/** Compares arm `a` with arm `b` at a job of requests or echoes. `progress` is told of each restart. */
 export async function compare(
-  job: LoadJob,
+  job: Job,
   a: Arm,
   b: Arm,
   extent: Extent,
@@ -51,25 +49,27 @@ export async function compare(
 ): Promise<Comparison> {
   const rounds: Round[] = [];
   for (let restart = 0; restart < extent.restarts; restart++) {
-    progress(`${job}: ${a.name} against ${b.name}, restart ${restart + 1} of ${extent.restarts}`);
+    progress(`${job.name}: ${a.name} against ${b.name}, restart ${restart + 1} of ${extent.restarts}`);
     rounds.push(await runRound(job, a, b, extent, restart));
   }
-  return { job, a: a.name, b: b.name, rounds };
+  return { job: job.name, a: a.name, b: b.name, rounds };
 }
 
-async function runRound(job: LoadJob, a: Arm, b: Arm, extent: Extent, restart: number): Promise<Round> {
-  await using generator = new Generator(job === "echo" ? "echo" : "http");
+async function runRound(job: Job, a: Arm, b: Arm, extent: Extent, restart: number): Promise<Round> {
+  const isEcho = job.load === "echo";
+  await using generator = new Generator(isEcho ? "echo" : "http");
   const firstStarted = restart % 2 === 0 ? "a" : "b";
   await using first = await Server.start(firstStarted === "a" ? a : b);
   await using second = await Server.start(firstStarted === "a" ? b : a);
   const burst = async (server: Server, ms: number): Promise<BurstResult> => {
     await Bun.sleep(PAUSE_MS);
     return generator.run({
-      port: job === "echo" ? server.echoPort : server.httpPort,
+      port: isEcho ? server.echoPort : server.httpPort,
       serverPid: server.pid,
       connections: extent.connections,
       ms,
-      pipelining: PIPELINING[job],
+      request: job.request,
+      pipelining: job.pipelining,
       rate: extent.rate,
     });
   };

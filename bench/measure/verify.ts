@@ -1,8 +1,9 @@
-// The check before the timing: every arm must answer what ours answers. Arms that share our encoder must do so byte for byte, but for the date;
-// Bun.serve orders its headers by itself, so of it status, content type, length and body are compared.
+// The check before the timing: every arm must answer every request of its jobs as the first arm of the job does. Arms that share our encoder
+// must do so byte for byte, but for the date; others order and write their fields by themselves, so of them status, body and the
+// values of all fields but the date are compared.
 
-import type { Arm } from "./arms.ts";
-import { OURS } from "./arms.ts";
+import { type Arm, armNamed } from "./arms.ts";
+import type { Job } from "./jobs.ts";
 import { Server } from "./processes.ts";
 
 /** One answer, read from a socket of its own. */
@@ -15,25 +16,37 @@ export interface RawAnswer {
 }
 
 const ANSWER_MS_MAX = 5_000;
-const REQUEST = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const ECHOED = "over the weir\n";
 
-/** Fails unless all arms answer alike. @throws Error naming the arm and the difference. */
-export async function verifyArms(arms: readonly Arm[]): Promise<void> {
-  await using ours = await Server.start(OURS);
-  const expected = await get(ours.httpPort);
-  for (const arm of arms) {
+/** Fails unless `arms` and the first arm of each job answer alike in all of `jobs`. @throws Error naming job, arm and difference. */
+export async function verifyJobs(jobs: readonly Job[], arms: readonly Arm[]): Promise<void> {
+  const expected = new Map<Job, RawAnswer>();
+  const firsts = new Set(jobs.map((job) => armNamed(job.arms[0])));
+  for (const arm of new Set([...firsts, ...arms])) {
+    const ofArm = jobs.filter((job) => job.arms.includes(arm.name));
+    if (ofArm.length === 0) continue;
     await using server = await Server.start(arm);
-    const fault = differenceOf(expected, await get(server.httpPort), arm.program !== "bun-serve");
-    if (fault !== null) throw new Error(`Cannot compare the arm ${arm.name}: ${fault}`);
-    const echoed = await exchange(server.echoPort, ECHOED, (text) => text.length >= ECHOED.length);
-    if (echoed !== ECHOED) throw new Error(`Cannot compare the arm ${arm.name}: its echo is ${JSON.stringify(echoed)}`);
+    for (const job of ofArm) {
+      if (job.load === "http" && job.arms[0] === arm.name) expected.set(job, await get(server.httpPort, job.request));
+      const fault = await faultOf(job, server, expected.get(job));
+      if (fault !== null) throw new Error(`Cannot compare the arm ${arm.name} at ${job.name}: ${fault}`);
+    }
   }
 }
 
-/** Asks a server for `GET /` and reads the whole answer. */
-export async function get(port: number): Promise<RawAnswer> {
-  return parseAnswer(await exchange(port, REQUEST, isWhole));
+async function faultOf(job: Job, server: Server, expected: RawAnswer | undefined): Promise<string | null> {
+  if (expected === undefined) {
+    const echoed = await exchange(server.echoPort, ECHOED, (text) => text.length >= ECHOED.length);
+    return echoed === ECHOED ? null : `its echo is ${JSON.stringify(echoed)}`;
+  }
+  const answer = await get(server.httpPort, job.request);
+  if (!answer.status.startsWith("HTTP/1.1 200 ")) return `its status line is ${JSON.stringify(answer.status)}`;
+  return differenceOf(expected, answer, server.arm.ourEncoder && armNamed(job.arms[0]).ourEncoder);
+}
+
+/** Sends a request to a server and reads the whole answer. */
+export async function get(port: number, request: string): Promise<RawAnswer> {
+  return parseAnswer(await exchange(port, request, isWhole));
 }
 
 /** How `actual` differs from `expected`; `null` when it does not. `exactly`: byte for byte. */
@@ -43,17 +56,16 @@ export function differenceOf(expected: RawAnswer, actual: RawAnswer, exactly: bo
   }
   if (expected.status !== actual.status) return `its status line is ${JSON.stringify(actual.status)}`;
   if (expected.body !== actual.body) return `its body is ${JSON.stringify(actual.body)}`;
-  for (const name of ["content-type", "content-length"]) {
+  for (const [name, value] of expected.fields) {
     const found = actual.fields.get(name) ?? "";
-    if (found.toLowerCase() !== expected.fields.get(name)?.toLowerCase())
-      return `its ${name} is ${JSON.stringify(found)}`;
+    if (found.toLowerCase() !== value.toLowerCase()) return `its ${name} is ${JSON.stringify(found)}`;
   }
   return null;
 }
 
 /** Takes an answer apart. */
 export function parseAnswer(raw: string): RawAnswer {
-  const text = raw.replace(/^(date: ).*$/im, "$1(masked)\r");
+  const text = raw.replace(/^(date: ).*$/im, "$1masked\r");
   const headEnd = text.indexOf("\r\n\r\n");
   const [status = "", ...lines] = text.slice(0, headEnd).split("\r\n");
   const fields = new Map(lines.map((line) => [nameOf(line), line.slice(line.indexOf(":") + 1).trim()]));

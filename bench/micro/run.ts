@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { describeMachine } from "../measure/machine.ts";
+import { saveResults } from "../measure/results.ts";
 import { type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
 import type { Timing } from "./child.ts";
 import type { MicroBench, SideName, Size } from "./shared/bench.ts";
@@ -105,8 +106,7 @@ const results: Result[] = [];
 for (const bench of benchesNamed(positionals))
   results.push(await runBench(bench, pairs, values.quick ? "quick" : "full"));
 const raw = results.map(({ bench, ours, twin }) => ({ name: bench.name, target: bench.target, ours, twin }));
-const file = join(import.meta.dir, "..", "results", `micro-${startedAt.replaceAll(/[:.]/g, "-")}.json`);
-await Bun.write(file, `${JSON.stringify({ machine, startedAt, pairs, quick: values.quick, results: raw }, null, 1)}\n`);
+await saveResults("micro", startedAt, { machine, startedAt, pairs, quick: values.quick, results: raw });
 console.log(`${startedAt}: ${machine.cpu}, ${machine.cores} cores, Bun ${machine.bun}, load ${machine.load1}\n`);
 console.log(table(results));
 console.log(growth(results));

@@ -2,12 +2,14 @@
 // the same objects; only how a connection waits differs. It counts as a baseline as long as its echo costs at most 1.20 of raw callbacks,
 // which bench/run.ts reports.
 
+import { router } from "../../src/http/index.ts";
 import { type AsyncConn, listenAsync } from "./shared/async-conn.ts";
 import { AsyncHttpConnection, sweep } from "./shared/async-http.ts";
 import { CoarseClock } from "./shared/coarse-clock.ts";
 import { announce, serverFlags } from "./shared/flags.ts";
-import { handler } from "./shared/handlers.ts";
+import { ROUTES } from "./shared/handlers.ts";
 
+const handler = router(ROUTES);
 const flags = serverFlags();
 
 async function echo(conn: AsyncConn): Promise<void> {

@@ -1,6 +1,6 @@
-// The ceiling: bare `Bun.listen` callbacks. Echo writes in the callback. HTTP knows one route: it parses with the same strict parser, copies an
-// answer made once a second for each request of the chunk into one buffer, and hands that to the kernel in one write. Everything
-// that is not `GET /` on a keep-alive connection gets an error and a close.
+// The ceiling: bare `Bun.listen` callbacks. Echo writes in the callback. HTTP parses with the same strict parser, gathers the answers to all
+// requests of a chunk in one buffer, and hands that to the kernel in one write. An answer that does not depend on its request is made
+// once a second. Everything that is not a GET of a known path on a keep-alive connection gets an error and a close.
 
 import { Framing, BODY_NONE } from "../../src/http/wire/framing.ts";
 import { encodeError, encodeText, CLOSE, PERSIST } from "../../src/http/wire/encoder.ts";
@@ -8,11 +8,13 @@ import { HeadParser } from "../../src/http/wire/head-parser.ts";
 import { METHOD_GET } from "../../src/http/wire/methods.ts";
 import { COMPLETE } from "../../src/http/wire/outcome.ts";
 import { Rejection } from "../../src/http/wire/rejection.ts";
+import type { HeaderField } from "../../src/http/wire/headers.ts";
+import { sliceLatin1 } from "../../src/http/wire/text.ts";
 import { ReceiveBuffer } from "../../src/net/receive-buffer.ts";
+import { ADDED_FIELD, GREETING, LISTING, READ_FIELD } from "./shared/answers.ts";
 import { LIMITS } from "./shared/async-http.ts";
 import { CoarseClock } from "./shared/coarse-clock.ts";
 import { announce, CONNECTIONS_MAX, serverFlags } from "./shared/flags.ts";
-import { GREETING } from "./shared/handlers.ts";
 import { listenRawEcho } from "./shared/raw-echo.ts";
 
 type Socket = Bun.Socket<RawConnection>;
@@ -20,12 +22,27 @@ type Socket = Bun.Socket<RawConnection>;
 const SLASH = 0x2f;
 /** Answers of all connections are gathered here: it is empty again at the end of every callback. */
 const out = Buffer.allocUnsafe(64 * 1024);
-let answer: Uint8Array = encodeAnswer(Date.now());
+/** Room that an answer is given: the longest one is that to a long READ_FIELD. */
+const ANSWER_BYTES_MAX = 4 * 1024;
+const TEXT = "text/plain; charset=utf-8";
+const ADDED: readonly HeaderField[] = Object.entries(ADDED_FIELD);
+const NONE: readonly HeaderField[] = [];
+let greeting: Uint8Array;
+let greetingAndField: Uint8Array;
 
-function encodeAnswer(wall: number): Uint8Array {
+function encodeGreetings(wall: number): void {
+  greeting = encodeGreeting(NONE, wall);
+  greetingAndField = encodeGreeting(ADDED, wall);
+}
+
+function encodeGreeting(fields: readonly HeaderField[], wall: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(512);
-  const end = encodeText(bytes, 0, 200, "text/plain; charset=utf-8", [], GREETING, PERSIST, wall);
-  return bytes.subarray(0, end);
+  return bytes.subarray(0, encodeText(bytes, 0, 200, TEXT, fields, GREETING, PERSIST, wall));
+}
+
+function put(answer: Uint8Array, at: number): number {
+  out.set(answer, at);
+  return at + answer.length;
 }
 
 class RawConnection {
@@ -41,13 +58,12 @@ class RawConnection {
     this.#received.push(chunk);
     let end = 0;
     try {
-      while (this.#takeRequest()) {
-        if (end + answer.length > out.length) {
+      while (this.#takeHead()) {
+        if (end + ANSWER_BYTES_MAX > out.length) {
           this.#send(socket, end);
           end = 0;
         }
-        out.set(answer, end);
-        end += answer.length;
+        end = this.#answer(end);
       }
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
@@ -68,20 +84,47 @@ class RawConnection {
     else if (this.#closing) socket.shutdown();
   }
 
-  #takeRequest(): boolean {
+  /** Whether the whole head of a request is there that may be answered. @throws Rejection */
+  #takeHead(): boolean {
     const head = this.#head;
-    const received = this.#received;
-    const { bytes, start, end } = received;
+    const { bytes, start, end } = this.#received;
     if (start === end || head.parse(bytes, start, end) !== COMPLETE) return false;
     const framing = this.#framing;
     framing.decide(head, bytes, start);
-    const isRoot = framing.pathEnd - framing.pathStart === 1 && bytes[start + framing.pathStart] === SLASH;
-    if (!isRoot || head.methodCode !== METHOD_GET) throw new Rejection(400, "ERR_HTTP_TARGET", "only GET / is served");
+    if (head.methodCode !== METHOD_GET) throw new Rejection(400, "ERR_HTTP_METHOD", "only GET is served");
     if (framing.body !== BODY_NONE || !framing.keepAlive)
       throw new Rejection(400, "ERR_HTTP_FRAMING", "only keep-alive requests without a body are served");
-    received.skip(head.length);
-    head.reset();
     return true;
+  }
+
+  /** Puts the answer to the head that is there at `at`, and lets go of the head. @throws Rejection */
+  #answer(at: number): number {
+    const end = this.#encode(at);
+    if (end === -1) throw new Rejection(431, "ERR_HTTP_HEAD_TOO_LARGE", "a field is too long to be echoed");
+    this.#received.skip(this.#head.length);
+    this.#head.reset();
+    return end;
+  }
+
+  #encode(at: number): number {
+    const head = this.#head;
+    const { bytes, start } = this.#received;
+    const pathAt = start + this.#framing.pathStart;
+    const pathEnd = start + this.#framing.pathEnd;
+    if (pathEnd - pathAt === 1 && bytes[pathAt] === SLASH) return put(greeting, at);
+    switch (sliceLatin1(bytes, pathAt, pathEnd)) {
+      case "/add-header":
+        return put(greetingAndField, at);
+      case "/read-header": {
+        const field = head.find(bytes, start, READ_FIELD);
+        const value = field === -1 ? "" : head.value(bytes, start, field);
+        return encodeText(out, at, 200, TEXT, NONE, value, PERSIST, clock.wall);
+      }
+      case "/json":
+        return encodeText(out, at, 200, "application/json", NONE, JSON.stringify(LISTING), PERSIST, clock.wall);
+      default:
+        throw new Rejection(400, "ERR_HTTP_TARGET", "the path is none of the jobs'");
+    }
   }
 
   #send(socket: Socket, length: number): void {
@@ -96,9 +139,8 @@ class RawConnection {
 }
 
 const flags = serverFlags();
-const clock = new CoarseClock(({ wall }) => {
-  answer = encodeAnswer(wall);
-});
+const clock = new CoarseClock(({ wall }) => encodeGreetings(wall));
+encodeGreetings(clock.wall);
 let open = 0;
 const listener = Bun.listen<RawConnection>({
   hostname: "127.0.0.1",
@@ -120,5 +162,4 @@ const listener = Bun.listen<RawConnection>({
     },
   },
 });
-answer = encodeAnswer(clock.wall);
 announce(listener.port, listenRawEcho(flags.echoPort));

@@ -35,7 +35,7 @@ declare const AbortController: { new (): AbortController };
 
 // --- Addresses ------------------------------------------------------------------------------------------------------
 
-interface URLSearchParams {
+interface URLSearchParams extends Iterable<[string, string]> {
   get(name: string): string | null;
   getAll(name: string): string[];
   has(name: string): boolean;

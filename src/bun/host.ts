@@ -1,8 +1,10 @@
 // Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
 
+import type { Compression } from "../core/compression.ts";
 import type { FileStore } from "../core/files.ts";
 import type { HostClient } from "../core/host.ts";
 import type { NetHost, Transport } from "../net/transport.ts";
+import { bunCompression } from "./compression.ts";
 import { BunFiles } from "./files.ts";
 import { bodyInMemory } from "./response-body.ts";
 import { BunTransport } from "./transport.ts";
@@ -12,6 +14,7 @@ export class BunHost implements NetHost {
   readonly development: boolean = process.env.NODE_ENV === "test" || process.env.NODE_ENV === "development";
   readonly transport: Transport = new BunTransport();
   readonly files: FileStore = new BunFiles();
+  readonly compression: Compression = bunCompression;
   #client: HostClient | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 

@@ -3,9 +3,10 @@
 
 import { ConnectError, ListenError } from "../net/errors.ts";
 import { describeAddress } from "../net/address.ts";
-import type { RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
-
-type Socket = Bun.Socket<SocketHandler | undefined>;
+import { tlsFault, type TlsServerOptions } from "../net/tls.ts";
+import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
+import { callbacks, own, type Socket } from "./socket-callbacks.ts";
+import { bunTls, secureCallbacks, tlsErrorState } from "./tls.ts";
 
 /** The kernel's sockets. */
 export class BunTransport implements Transport {
@@ -19,17 +20,17 @@ export class BunTransport implements Transport {
         else own(raw, handler);
       },
     };
-    try {
-      if (address.unix !== undefined) {
-        const listener = Bun.listen<SocketHandler | undefined>({ unix: address.unix, allowHalfOpen: true, socket });
-        return { port: 0, hostname: "", stop: () => listener.stop() };
-      }
-      const { hostname = "127.0.0.1", port = 0 } = address;
-      const listener = Bun.listen<SocketHandler | undefined>({ hostname, port, allowHalfOpen: true, socket });
-      return { port: listener.port, hostname: listener.hostname, stop: () => listener.stop() };
-    } catch (error) {
-      throw listenError(address, error);
-    }
+    return bind(address, socket);
+  }
+
+  listenSecure(
+    address: SocketAddress,
+    tls: TlsServerOptions,
+    greet: (socket: RawSocket) => Handshake | null,
+  ): RawListener {
+    const fault = tlsFault(tls);
+    if (fault !== null) throw new ListenError(`Cannot listen on ${describeAddress(address)}: ${fault}`, "ERR_TLS");
+    return bind(address, secureCallbacks(greet), bunTls(tls));
   }
 
   connect(
@@ -56,10 +57,24 @@ export class BunTransport implements Transport {
   }
 }
 
-/** Binds the handler. A socket that was closed while its handler was made had nobody to tell: it hears of it here. */
-function own(raw: Socket, handler: SocketHandler): void {
-  if (raw.readyState > 0) raw.data = handler;
-  else handler.socketClosed();
+/** Listens. @throws ListenError for whatever Bun says. */
+function bind(
+  address: SocketAddress,
+  socket: Bun.SocketHandler<SocketHandler | undefined>,
+  tls?: Bun.TLSOptions,
+): RawListener {
+  const options = { allowHalfOpen: true, socket, ...(tls === undefined ? {} : { tls }) };
+  try {
+    if (address.unix !== undefined) {
+      const listener = Bun.listen<SocketHandler | undefined>({ ...options, unix: address.unix });
+      return { port: 0, hostname: "", stop: () => listener.stop() };
+    }
+    const { hostname = "127.0.0.1", port = 0 } = address;
+    const listener = Bun.listen<SocketHandler | undefined>({ ...options, hostname, port });
+    return { port: listener.port, hostname: listener.hostname, stop: () => listener.stop() };
+  } catch (error) {
+    throw listenError(address, error);
+  }
 }
 
 /** Connects. Rejects for everything, where Bun.connect throws at once for some addresses, such as a port out of range. */
@@ -69,30 +84,6 @@ async function attempt(address: SocketAddress, socket: Bun.SocketHandler<SocketH
   if (unix === undefined) await Bun.connect<SocketHandler | undefined>({ ...options, hostname, port });
   else await Bun.connect<SocketHandler | undefined>({ ...options, unix });
 }
-
-/** One set of functions for all sockets: they find the conn by `socket.data`. */
-const callbacks = {
-  data(raw: Socket, chunk: Uint8Array): void {
-    raw.data?.socketData(chunk);
-  },
-  drain(raw: Socket): void {
-    raw.data?.socketDrained();
-  },
-  end(raw: Socket): void {
-    raw.data?.socketEnded();
-  },
-  close(raw: Socket, error?: unknown): void {
-    const handler = raw.data;
-    raw.data = undefined;
-    handler?.socketClosed(error);
-  },
-  error(_raw: Socket, error: Error): void {
-    // Nothing of ours throws in a callback on purpose, and Bun would go on as if nothing had happened.
-    setImmediate(() => {
-      throw error;
-    });
-  },
-};
 
 function connectError(address: SocketAddress, error: unknown): ConnectError {
   return new ConnectError(`Cannot connect to ${describeAddress(address)}: ${(error as Error).message}`, {
@@ -107,6 +98,6 @@ function listenError(address: SocketAddress, error: unknown): ListenError {
       ? "the address is in use"
       : reason === "EACCES"
         ? "permission denied"
-        : String((error as Error).message);
+        : (tlsErrorState(reason) ?? String((error as Error).message));
   return new ListenError(`Cannot listen on ${describeAddress(address)}: ${state}`, reason, { cause: error });
 }

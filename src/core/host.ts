@@ -1,6 +1,8 @@
 // The host port: the only door from the scheduler to clocks, chance and the event loop. `bun/host.ts` opens it on Bun, `sim/host.ts` on a
 // virtual world; one contract suite holds both. Everything above lives in one world or the other without knowing which.
 
+import type { Compression } from "./compression.ts";
+
 /** What the host calls: the scheduler implements it. */
 export interface HostClient {
   /** The turn that `defer` asked for. */
@@ -35,6 +37,8 @@ export interface Host {
   peek?<T>(promise: PromiseLike<T>): T | undefined;
   /** The body of a Fetch Response, taken out of it, if all of it is in memory; else `null`, and it is not touched. Missing where the host cannot tell. */
   bodyInMemory?(response: Response): Uint8Array | null;
+  /** Compressors for bodies. Missing where bodies go out as they are. */
+  readonly compression?: Compression;
   /** Shows a diagnostic to the developer. */
   report(text: string): void;
   /** An invariant is broken and no task can be blamed: ends the world with `error`. */

@@ -5,7 +5,7 @@
 // Three share the work and none knows the connection: the exchange reads the request (and asks for what it needs through its host), the
 // answer writes the reply, the watch stops it all when the client is too slow or gone. What an error means is decided here.
 
-import { DRAIN_BODY_BYTES_MAX } from "../config.ts";
+import { DRAIN_PROMISED_BYTES_MAX } from "../config.ts";
 import { checkpoint } from "../concurrency/checkpoint.ts";
 import { isCancelled } from "../core/cancel-tree.ts";
 
@@ -20,6 +20,7 @@ import { outboxFull } from "./body-writer.ts";
 import { ClientGoneError } from "./errors.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { replyOfResponse } from "./fetch/response.ts";
+import type { Trust } from "./forwarded.ts";
 import { replyOf } from "./handler.ts";
 import { Reply } from "./reply.ts";
 import { HttpRequest } from "./request.ts";
@@ -147,6 +148,10 @@ export class HttpConnection implements ExchangeHost {
     return this.#server.limits;
   }
 
+  get trust(): Trust | null {
+    return this.#server.options.trust;
+  }
+
   get signal(): AbortSignal {
     return this.#watch.node.signal;
   }
@@ -198,13 +203,13 @@ export class HttpConnection implements ExchangeHost {
     const answer = this.#answer;
     exchange.dropBody();
     let dropped = 0;
-    if (exchange.announcedBytes > DRAIN_BODY_BYTES_MAX) {
+    if (exchange.announcedBytes > DRAIN_PROMISED_BYTES_MAX) {
       answer.keepAlive = false;
       return;
     }
     for (let chunk: Uint8Array | null; (chunk = yield* readChunk(exchange)) !== null;) {
       dropped += chunk.length;
-      if (dropped > DRAIN_BODY_BYTES_MAX) {
+      if (dropped > DRAIN_PROMISED_BYTES_MAX) {
         answer.keepAlive = false;
         return;
       }

@@ -2,6 +2,7 @@
 // connection, used for one request after the other; `number` tells a request that is over from the present one.
 
 import type { ConnState } from "../net/conn-state.ts";
+import type { Trust } from "./forwarded.ts";
 import { ChunkedDecoder } from "./wire/chunked.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
 import { HeadParser } from "./wire/head-parser.ts";
@@ -15,6 +16,8 @@ import { Rejection } from "./wire/rejection.ts";
 export interface ExchangeHost {
   readonly conn: ConnState;
   readonly limits: HttpLimits;
+  /** Which proxies are believed; `null` for none. */
+  readonly trust: Trust | null;
   /** Aborts when the client is gone or the server is cancelled. */
   readonly signal: AbortSignal;
   /** Tells the server's hook of bad input that is answered without closing the connection. */

@@ -4,21 +4,17 @@
 import type { Operation } from "../core/operation.ts";
 
 import { readAll, readChunk } from "./body-reader.ts";
-import { requestOver } from "./errors.ts";
+import { type Cookies, cookiesOf } from "./cookies.ts";
+import { RequestOverError, requestOver } from "./errors.ts";
 import { BodySource } from "./fetch/body-source.ts";
 import type { Exchange } from "./exchange.ts";
-import { BODY_NONE } from "./wire/framing.ts";
+import { type Forwarded, forwardedOf, type Trust } from "./forwarded.ts";
+import { type FormLimits, type FormParts, type FormSource, readForm, readParts } from "./form-data.ts";
+import { HeadFields, type RequestHeaders, TrailerFields } from "./request-headers.ts";
+import { BODY_CHUNKED, BODY_NONE } from "./wire/framing.ts";
+import type { Rejection } from "./wire/rejection.ts";
 import { sliceLatin1 } from "./wire/text.ts";
 import type { Wait } from "../core/task.ts";
-
-/** The header fields of a request, looked up in the bytes of the head. Names may be given in any case. */
-export interface RequestHeaders extends Iterable<[name: string, value: string]> {
-  /** The value of a field; several of one name joined by `, `; `null` when there is none. */
-  get(name: string): string | null;
-  has(name: string): boolean;
-  /** All values of one name, in order. */
-  getAll(name: string): string[];
-}
 
 /** One request. `Params` is what its route has as parameters. */
 export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
@@ -29,6 +25,9 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   #target: string | null = null;
   #query: URLSearchParams | null = null;
   #headers: RequestHeaders | null = null;
+  #forwarded: Forwarded | null = null;
+  #cookies: Cookies | null = null;
+  #localPath: string | null = null;
 
   /** @internal */
   constructor(exchange: Exchange) {
@@ -65,6 +64,16 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     return query === -1 ? target : target.slice(0, query);
   }
 
+  /** The path that a router matches: below the prefix of a {@link mount} what is left of it, else all. Begins with a slash, except for `*`. */
+  get localPath(): string {
+    return this.#localPath ?? this.path;
+  }
+
+  /** @internal A mounted handler takes over: `path` is what its prefix has left over. */
+  enterMount(path: string): void {
+    this.#localPath = path;
+  }
+
   /** The query, parsed. */
   get query(): URLSearchParams {
     if (this.#query === null) {
@@ -76,24 +85,39 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   }
 
   get headers(): RequestHeaders {
-    this.#headers ??= new LazyHeaders(this.#present("the headers"), this.#number);
+    this.#headers ??= new HeadFields(this.#present("the headers"));
     return this.#headers;
   }
 
-  /** Host and port that were asked for, as sent; empty when an HTTP/1.0 client named none. */
+  /** The fields behind a chunked body, once it was read to its end; none before, and none of other bodies. They never join the headers. */
+  get trailers(): RequestHeaders {
+    return new TrailerFields(this.#present("the trailers").trailers);
+  }
+
+  /** The cookies that came along, percent-decoded where that is possible. Of two with one name the first counts. */
+  get cookies(): Cookies {
+    this.#cookies ??= cookiesOf(this.headers.getAll("cookie"));
+    return this.#cookies;
+  }
+
+  /** Host and port that were asked for, as sent; empty when an HTTP/1.0 client named none. With `trustProxy`, what the proxy was asked for. */
   get host(): string {
-    const { bytes, start, framing } = this.#present("the host");
+    const { bytes, start, framing, host } = this.#present("the host");
+    if (host.trust !== null) return this.#behindProxies(host.trust).host;
     return sliceLatin1(bytes, start + framing.hostStart, start + framing.hostEnd);
   }
 
-  /** `http`, or `https` when it came over TLS. */
+  /** `http`, or `https` when it came over TLS. With `trustProxy`, what the client spoke to the proxy. */
   get protocol(): "http" | "https" {
-    return "http";
+    const { trust, conn } = this.#exchange.host;
+    if (trust !== null) return this.#behindProxies(trust).protocol;
+    return conn.secure ? "https" : "http";
   }
 
-  /** IP address of the peer. */
+  /** IP address of the peer. With `trustProxy`, of the client that the proxies tell of. */
   get remoteAddress(): string {
-    return this.#exchange.host.conn.socket.remoteAddress;
+    const { trust, conn } = this.#exchange.host;
+    return trust === null ? conn.socket.remoteAddress : this.#behindProxies(trust).remoteAddress;
   }
 
   /** Port of the peer. */
@@ -109,6 +133,12 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   /** Whether a body follows. */
   get hasBody(): boolean {
     return this.#present("the body").framing.body !== BODY_NONE;
+  }
+
+  /** Bytes of the body as the client announced them: 0 without a body, -1 for one that comes in chunks and has its length at its end. */
+  get bodyLength(): number {
+    const { framing } = this.#present("the body");
+    return framing.body === BODY_CHUNKED ? -1 : framing.bodyLength;
   }
 
   /** Sets the body limit of this request in bytes, instead of the server's; `Infinity` for none. Before the first read. */
@@ -136,9 +166,61 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     return JSON.parse(yield* this.text());
   }
 
+  /**
+   * The whole body as a form, multipart or urlencoded; files are in memory then, see {@link parts}.
+   * @throws Rejection: 415 for a body of another type, 400 for one that is no form, 413 for one above a limit; otherwise as {@link read}.
+   */
+  *formData(limits: FormLimits = {}): Generator<Wait, FormData, unknown> {
+    return yield* readForm(this.#form(), limits);
+  }
+
+  /**
+   * The parts of a multipart form as they come, one at a time in memory.
+   *
+   * ```ts
+   * const parts = request.parts();
+   * for (let part; (part = yield* parts.next()) !== null;) yield* store(part.fileName, part.bytes);
+   * ```
+   *
+   * @throws Rejection: 415 for a body of another type, 400 when its boundary is missing.
+   */
+  parts(limits: FormLimits = {}): FormParts {
+    return readParts(this.#form(), limits);
+  }
+
+  /** @internal Tells the server's hook of bad input that a handler answers itself. */
+  rejected(rejection: Rejection): void {
+    this.#exchange.host.rejected(rejection);
+  }
+
   /** @internal The body for code that lives on promises. */
   promisedBody(): BodySource {
     return new BodySource(this.#present("the body"));
+  }
+
+  #form(): FormSource {
+    if (this.#present("the body").bodyRead)
+      throw new RequestOverError("Cannot read the body of the request: it was read before");
+    return {
+      contentType: this.headers.get("content-type") ?? "",
+      read: () => this.read(),
+      text: () => this.text(),
+    };
+  }
+
+  #behindProxies(trust: Trust): Forwarded {
+    if (this.#forwarded === null) {
+      const { bytes, start, framing, host } = this.#present("the origin");
+      const { socket, secure } = host.conn;
+      const source = {
+        remoteAddress: socket.remoteAddress,
+        protocol: secure ? "https" : "http",
+        host: sliceLatin1(bytes, start + framing.hostStart, start + framing.hostEnd),
+        headers: this.headers,
+      } as const;
+      this.#forwarded = forwardedOf(source, trust);
+    }
+    return this.#forwarded;
   }
 
   #present(what: string): Exchange {
@@ -148,53 +230,5 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   }
 }
 
-const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
-
-class LazyHeaders implements RequestHeaders {
-  readonly #exchange: Exchange;
-  readonly #number: number;
-
-  constructor(exchange: Exchange, number: number) {
-    this.#exchange = exchange;
-    this.#number = number;
-  }
-
-  get(name: string): string | null {
-    const { head, bytes, start } = this.#present();
-    const lower = name.toLowerCase();
-    const first = head.find(bytes, start, lower);
-    if (first === -1) return null;
-    const second = head.findNext(bytes, start, lower, first);
-    return second === -1 ? head.value(bytes, start, first) : this.getAll(lower).join(", ");
-  }
-
-  has(name: string): boolean {
-    const { head, bytes, start } = this.#present();
-    return head.find(bytes, start, name.toLowerCase()) !== -1;
-  }
-
-  getAll(name: string): string[] {
-    const { head, bytes, start } = this.#present();
-    const lower = name.toLowerCase();
-    const values: string[] = [];
-    for (let at = head.find(bytes, start, lower); at !== -1; at = head.findNext(bytes, start, lower, at)) {
-      values.push(head.value(bytes, start, at));
-    }
-    return values;
-  }
-
-  *[Symbol.iterator](): Generator<[string, string], void, undefined> {
-    const { head } = this.#present();
-    const fields: [string, string][] = [];
-    for (let index = 0; index < head.fieldCount; index++) {
-      const { bytes, start } = this.#exchange;
-      fields.push([head.name(bytes, start, index), head.value(bytes, start, index)]);
-    }
-    yield* fields;
-  }
-
-  #present(): Exchange {
-    if (this.#exchange.number !== this.#number) throw requestOver("the headers");
-    return this.#exchange;
-  }
-}
+/** @internal The parameters where there are none: without a prototype, as rou3's are, so that no name is in it. */
+export const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);

@@ -1,66 +1,82 @@
 // Routing by rou3: method and path to a handler. A router is itself a handler, so routers nest and `serveHttp` knows nothing of them.
 
-import { addRoute, createRouter, findRoute } from "rou3";
-import type { HttpHandler } from "./handler.ts";
-import { empty, text } from "./reply.ts";
-import type { HttpRequest } from "./request.ts";
+import type { HttpHandler, RouteParams } from "./handler.ts";
+import { empty, type Reply, text } from "./reply.ts";
+import { type HttpRequest, NO_PARAMS } from "./request.ts";
+import type { Route } from "./route.ts";
+import { RouteTable, type Target } from "./route-table.ts";
+import { Rejection } from "./wire/rejection.ts";
 
-/** Options of one route. */
-export interface RouteOptions {
-  /** Body limit in bytes of this route, instead of the server's; `Infinity` for none. */
-  readonly bodyBytesMax?: number;
-}
-
-/** A route: `["GET", "/users/:id", handler]`, with options as a fourth. Patterns are those of rou3. */
-export type Route = readonly [method: string, pattern: string, handler: HttpHandler, options?: RouteOptions];
-
-interface Target {
-  readonly handler: HttpHandler;
-  readonly bodyBytesMax: number | undefined;
+/** Options of a {@link router}. */
+export interface RouterOptions {
+  /** Answers what no route has a path for. Default: a 404 in plain text. */
+  readonly notFound?: HttpHandler;
 }
 
 /**
  * Makes a handler of routes. Where several match a path, the most specific answers, whatever their order: at each segment a literal beats a
- * parameter, and that a wildcard. HEAD goes to GET; other methods of a known path get 405, other paths 404.
+ * parameter, and that a wildcard; of two with the same pattern the one with the method beats the one for `"*"`.
  *
- * Paths are matched as sent. Parameters are percent-decoded after that, so one may hold a slash (`%2F`); one that cannot be decoded stays as sent.
+ * HEAD goes to GET unless it has a route that is as specific. OPTIONS is answered with Allow unless it has a route, and so is a method that a
+ * path does not have, with 405. What has no path gets 404.
+ *
+ * Patterns are those of rou3 and begin with a slash; {@link PathParams} tells what `request.params` then has. Paths are matched as they were
+ * sent: with their case, without decoding, `.` and `..` and empty segments left in; one slash at the end makes no difference. Parameters are
+ * percent-decoded after that, once, so one may hold a slash (`%2F`); one that cannot be decoded stays as sent.
  *
  * ```ts
  * const handler = router([
  *   ["GET", "/users/:id", (request) => text(`user ${request.params.id}`)],
  *   ["GET", "/users/me", () => text("you")], // beats :id, though it stands behind it
+ *   [["PUT", "PATCH"], "/users/:id", updateUser, { bodyBytesMax: 64 * 1024, lengthRequired: true }],
+ *   mount("/admin", admin),
  * ]);
  * ```
+ * @throws TypeError for a method or pattern that is none, and for two routes that match the same paths; RangeError for a limit that is none.
  */
-export function router(routes: readonly Route[]): HttpHandler {
-  const table = createRouter<Target>();
-  const methods = new Set<string>();
-  for (const [method, pattern, handler, options] of routes) {
-    methods.add(method);
-    addRoute(table, method, pattern, { handler, bodyBytesMax: options?.bodyBytesMax });
-  }
+export function router<const Patterns extends readonly string[]>(
+  routes: { readonly [Index in keyof Patterns]: Route<Patterns[Index]> },
+  options: RouterOptions = {},
+): HttpHandler {
+  const table = new RouteTable(routes as readonly unknown[] as readonly Route[]);
+  const { notFound = answerNotFound } = options;
   return (request) => {
-    const { method, path } = request;
-    const found = findRoute(table, method, path) ?? (method === "HEAD" ? findRoute(table, "GET", path) : undefined);
-    if (found === undefined)
-      return noRoute(
-        request,
-        [...methods].filter((known) => findRoute(table, known, path) !== undefined),
-      );
-    const { handler, bodyBytesMax } = found.data;
-    if (found.params !== undefined) (request as { params: object }).params = decoded(found.params);
-    if (bodyBytesMax !== undefined) request.limitBody(bodyBytesMax);
-    return handler(request);
+    const path = request.localPath;
+    // One look here saves rou3's walk.
+    const exact = table.exact[request.methodCode]?.get(path);
+    if (exact !== undefined) return exact(request);
+    if (path === "*") return empty(204, allowing(table.methods));
+    const found = table.find(request.method, path);
+    if (found === undefined) return unrouted(request, table.allowed(path), notFound);
+    const { data, params } = found;
+    if (params !== undefined) hand(request, path, data, params);
+    return data.handler(request);
   };
 }
 
-/** Decodes parameters in place: rou3 makes the object anew for each match. */
-function decoded(params: Record<string, string>): Record<string, string> {
+/** Gives `request` what the match means for it. rou3 makes `params` anew for each match. */
+function hand(request: HttpRequest, path: string, target: Target, params: Record<string, string>): void {
+  const { mountedSegments } = target;
+  if (mountedSegments !== -1) {
+    request.enterMount(pathBelow(path, mountedSegments));
+    // The path says it better than the wildcard.
+    delete params["0"];
+    delete params["_"];
+  }
   for (const name in params) {
     const value = params[name];
     if (value?.includes("%")) params[name] = decodedWhereValid(value);
   }
-  return params;
+  // Those of the router around.
+  if (request.params !== NO_PARAMS) for (const name in request.params) params[name] ??= request.params[name] as string;
+  (request as { params: RouteParams }).params = params;
+}
+
+/** What is behind the first segments of `path`; a slash when nothing is. */
+function pathBelow(path: string, segments: number): string {
+  let at = 0;
+  for (let left = segments; left > 0 && at !== -1; left--) at = path.indexOf("/", at + 1);
+  return at === -1 ? "/" : path.slice(at);
 }
 
 function decodedWhereValid(value: string): string {
@@ -71,11 +87,21 @@ function decodedWhereValid(value: string): string {
   }
 }
 
-function noRoute(request: HttpRequest, allowed: string[]): ReturnType<HttpHandler> {
-  if (allowed.length === 0) return text("Not Found\n", { status: 404 });
-  if (allowed.includes("GET") && !allowed.includes("HEAD")) allowed.push("HEAD");
-  const headers = { allow: allowed.join(", ") };
-  return request.method === "OPTIONS"
-    ? empty(204, { headers })
-    : text("Method Not Allowed\n", { status: 405, headers });
+function unrouted(request: HttpRequest, allowed: readonly string[], notFound: HttpHandler): ReturnType<HttpHandler> {
+  if (allowed.length === 0) return notFound(request);
+  return request.method === "OPTIONS" ? empty(204, allowing(allowed)) : methodNotAllowed(request, allowed);
+}
+
+/** The path is known, and not for this method. Counts as bad input for the server's hooks. */
+function methodNotAllowed(request: HttpRequest, allowed: readonly string[]): Reply {
+  request.rejected(new Rejection(405, "ERR_HTTP_METHOD_NOT_ALLOWED", "its path is not there for its method"));
+  return text("Method Not Allowed\n", { status: 405, ...allowing(allowed) });
+}
+
+function answerNotFound(): Reply {
+  return text("Not Found\n", { status: 404 });
+}
+
+function allowing(methods: readonly string[]): { headers: { allow: string } } {
+  return { headers: { allow: methods.join(", ") } };
 }

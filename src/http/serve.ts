@@ -27,6 +27,7 @@ import { serve } from "../net/serve.ts";
 import { HttpConnection } from "./connection.ts";
 import type { AnswerRecord } from "./access-log.ts";
 import { Admission } from "./admission.ts";
+import { compileTrust, type TrustProxy } from "./forwarded.ts";
 import type { HttpHandler } from "./handler.ts";
 import { HttpServer, type HttpSettings } from "./server.ts";
 import type { HttpLimits } from "./wire/limits.ts";
@@ -51,6 +52,11 @@ export interface HttpOptions extends Partial<HttpLimits> {
   readonly graceMs?: number;
   /** Told of each error that a handler threw; the client gets a 500 that says nothing. Default: the host's report. */
   readonly onError?: (error: unknown) => void;
+  /**
+   * The proxies whose X-Forwarded-For, -Proto and -Host are believed: `true` for any (then nothing else may reach this server), how many there
+   * are, or their addresses, such as `["loopback", "10.0.0.0/8"]`. Default: none.
+   */
+  readonly trustProxy?: TrustProxy;
   /** The hosts that are served, without ports; `*.example.org` for all names below one. Requests for others get 421. Default: any. */
   readonly hosts?: readonly string[];
   /** Told of each bad request: one that broke a rule or a limit, came too slowly (408), or found a route without its method (405). */
@@ -84,7 +90,7 @@ function* runHttp(
     handler,
     limitsOf(options),
     settingsOf(options, kernel.host),
-    new Admission(options.hosts, false),
+    new Admission(options.hosts, compileTrust(options.trustProxy) !== null),
   );
   const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
   return yield* serve(
@@ -117,6 +123,7 @@ function settingsOf(options: HttpOptions, host: Host): HttpSettings {
     writeStallMs: options.writeStallMs ?? WRITE_STALL_MS,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     halfCloseGraceMs: options.halfCloseGraceMs ?? HALF_CLOSE_GRACE_MS,
+    trust: compileTrust(options.trustProxy),
     onError: onError === undefined ? report : guarded(host, "onError", onError),
     onRejection: onRejection && guarded(host, "onRejection", onRejection),
     onTimeout: onTimeout && guarded(host, "onTimeout", onTimeout),

@@ -5,6 +5,7 @@ import type { Conn } from "../net/conn.ts";
 import { PassClock } from "./pass-clock.ts";
 import type { Admission } from "./admission.ts";
 import type { AnswerRecord } from "./access-log.ts";
+import type { Trust } from "./forwarded.ts";
 import type { HttpHandler } from "./handler.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
@@ -17,6 +18,7 @@ export interface HttpSettings {
   readonly writeStallMs: number;
   readonly keepAliveMs: number;
   readonly halfCloseGraceMs: number;
+  readonly trust: Trust | null;
   readonly onError: (error: unknown) => void;
   readonly onRejection: ((rejection: Rejection, conn: Conn) => void) | undefined;
   readonly onTimeout: ((conn: Conn) => void) | undefined;

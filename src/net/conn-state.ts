@@ -42,6 +42,7 @@ export interface Writer {
 export interface Closer {
   progressed(): void;
   finSent(): void;
+  drained(): void;
   inputEnded(): void;
   outputLost(): void;
   discard(bytes: number): void;
@@ -60,6 +61,8 @@ export interface ConnWatcher {
 export interface ConnOwner {
   /** The root task that it was made under: `run` waits until the conn is closed. */
   readonly root: Task;
+  /** Its conns are TLS connections. */
+  readonly secure: boolean;
   /** The conn's socket is closed for good. */
   connClosed(conn: ConnState): void;
 }
@@ -144,6 +147,11 @@ export abstract class ConnState implements SocketHandler, Flushable {
     this.flushNow();
   }
 
+  /** Whether the connection is one over TLS. */
+  get secure(): boolean {
+    return this.owner.secure;
+  }
+
   /** `connection 12`: how messages name it. */
   describe(): string {
     return `connection ${this.id}`;
@@ -201,9 +209,10 @@ export abstract class ConnState implements SocketHandler, Flushable {
 
   socketDrained(): void {
     this.#blocked = false;
-    if (this.outbox.pending === 0 && this.output !== ENDING) return;
+    if (this.outbox.pending === 0 && this.output !== ENDING && this.closing === null) return;
     const booked = this.#enter();
     this.flushNow();
+    this.closing?.drained();
     this.#leave(booked);
   }
 
@@ -221,8 +230,10 @@ export abstract class ConnState implements SocketHandler, Flushable {
     if (this.gone) return;
     this.gone = true;
     this.scheduler.enter();
-    // With our own FIN out, a close stands for the peer's FIN; one with an error is a reset, and what came before it is no whole.
-    if (this.input === OPEN) this.input = this.output === ENDED && error === undefined ? ENDED : LOST;
+    // With our own FIN out, a close stands for the peer's FIN; one with an error is a reset, and what came before it is no whole. Over TLS the
+    // peer's end is always told before: a close alone may be a reset, or a broken record.
+    const whole = this.output === ENDED && error === undefined && !this.secure;
+    if (this.input === OPEN) this.input = whole ? ENDED : LOST;
     if (this.output !== ENDED) this.output = LOST;
     this.outbox.clear();
     this.wakeBoth();

@@ -44,7 +44,7 @@ class ConnectLeaf extends Leaf<Conn> {
   park(task: Task): void {
     const scheduler = task.kernel as Scheduler;
     const { transport } = scheduler.host as NetHost;
-    const owner: ConnOwner = { root: rootOf(task), connClosed() {} };
+    const owner: ConnOwner = { root: rootOf(task), secure: false, connClosed() {} };
     const settle = (): void => {
       scheduler.enter();
       scheduler.wake(task, this);

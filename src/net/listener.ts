@@ -11,42 +11,54 @@ import { RingBuffer } from "../core/ring-buffer.ts";
 import { describeAddress } from "./address.ts";
 import { Conn } from "./conn.ts";
 import type { ConnOwner } from "./conn-state.ts";
-import type { NetHost, RawListener, RawSocket, SocketAddress } from "./transport.ts";
+import { Handshakes, type HandshakesOwner } from "./handshakes.ts";
+import { handshakeMsOf, type TlsServerOptions } from "./tls.ts";
+import type { Handshake, NetHost, RawListener, RawSocket, SocketAddress } from "./transport.ts";
 import type { Task, Wait } from "../core/task.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions extends SocketAddress {
   /** Connections open at once; one more is refused with a reset. Default 10,000. */
   readonly connectionsMax?: number;
+  /** Key and certificate: connections are TLS. */
+  readonly tls?: TlsServerOptions;
 }
 
 /** Counts of a listener since it was opened. */
 export interface ListenerStatistics {
-  /** Connections open now, those that are closing included. */
+  /** Connections open now, those that are closing and those whose TLS handshake is under way included. */
   readonly open: number;
   readonly accepted: number;
   /** Refused because `connectionsMax` were open or the accept queue was full. */
   readonly refused: number;
+  /** Only of a TLS listener. Handshakes under way, and those that failed: no TLS, no common protocol, left, too slow. */
+  readonly handshakes?: { readonly pending: number; readonly failed: number };
 }
 
-/** Binds an address; the listener is open when the operation is over. @throws ListenError when the address cannot be bound. */
+/**
+ * Binds an address; the listener is open when the operation is over.
+ * @throws ListenError when the address cannot be bound, or when the key or certificate of `tls` cannot be used.
+ */
 export function listen(options: ListenOptions): Operation<Listener> {
   return new ListenLeaf(options);
 }
 
 /** A bound address. */
-export class Listener implements ConnOwner, Disposable {
+export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /** Port that was bound; 0 for a unix socket. */
   readonly port: number;
   readonly hostname: string;
   /** The address as people read it. */
   readonly address: string;
   readonly connectionsMax: number;
+  /** Its connections are TLS. */
+  readonly secure: boolean;
   /** @internal */ readonly root: Task;
   readonly #scheduler: Scheduler;
   readonly #raw: RawListener;
   readonly #queue = new RingBuffer<Conn>(16);
   readonly #waiting = new WaitQueue<AcceptLeaf>();
+  readonly #handshakes: Handshakes | null;
   #taker: ((conn: Conn) => void) | null = null;
   #closed = false;
   #open = 0;
@@ -60,7 +72,13 @@ export class Listener implements ConnOwner, Disposable {
     this.root = rootOf(task);
     this.connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
     const { transport } = scheduler.host as NetHost;
-    this.#raw = transport.listen(options, (socket) => this.#admit(socket));
+    const { tls } = options;
+    this.secure = tls !== undefined;
+    this.#handshakes = tls === undefined ? null : new Handshakes(scheduler, handshakeMsOf(tls), this);
+    this.#raw =
+      tls === undefined
+        ? transport.listen(options, (socket) => (this.#count() ? this.#deliver(socket) : null))
+        : transport.listenSecure(options, tls, (socket) => this.#greet(socket));
     this.port = this.#raw.port;
     this.hostname = this.#raw.hostname;
     this.address = describeAddress(options.unix === undefined ? { hostname: this.hostname, port: this.port } : options);
@@ -71,11 +89,12 @@ export class Listener implements ConnOwner, Disposable {
     return new AcceptLeaf(this);
   }
 
-  /** Accepts no more. Connections that were accepted stay; those in the queue are reset. No effect twice. */
+  /** Accepts no more. Connections that were accepted stay; those in the queue or in a TLS handshake are reset. No effect twice. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#raw.stop();
+    this.#handshakes?.abandon();
     for (let conn = this.#queue.shift(); conn !== undefined; conn = this.#queue.shift()) conn.terminate();
     for (let leaf = this.#waiting.shift(); leaf !== null; leaf = this.#waiting.shift()) leaf.give(null);
   }
@@ -89,7 +108,10 @@ export class Listener implements ConnOwner, Disposable {
   }
 
   statistics(): ListenerStatistics {
-    return { open: this.#open, accepted: this.#accepted, refused: this.#refused };
+    const counts = { open: this.#open, accepted: this.#accepted, refused: this.#refused };
+    const handshakes = this.#handshakes;
+    if (handshakes === null) return counts;
+    return { ...counts, handshakes: { pending: handshakes.pending, failed: handshakes.failed } };
   }
 
   /** @internal Hands every connection to `taker`, those in the queue first. */
@@ -117,13 +139,40 @@ export class Listener implements ConnOwner, Disposable {
     this.#open--;
   }
 
-  #admit(socket: RawSocket): Conn | null {
-    const full = this.#open >= this.connectionsMax || (this.#taker === null && this.#queue.size >= ACCEPT_QUEUE_MAX);
-    if (full || this.#closed) {
-      this.#refused++;
-      return null;
+  /** @internal */
+  handshakeDone(socket: RawSocket): Conn | null {
+    // The queue may have filled since the connection was counted.
+    if (this.#hasRoom()) return this.#deliver(socket);
+    this.#open--;
+    this.#refused++;
+    return null;
+  }
+
+  /** @internal */
+  handshakeFailed(): void {
+    this.#open--;
+  }
+
+  /** A TLS peer has connected. It counts from here on. */
+  #greet(socket: RawSocket): Handshake | null {
+    return this.#count() ? (this.#handshakes as Handshakes).begin(socket) : null;
+  }
+
+  /** Counts a new connection as open, or as refused. */
+  #count(): boolean {
+    if (this.#open < this.connectionsMax && this.#hasRoom()) {
+      this.#open++;
+      return true;
     }
-    this.#open++;
+    this.#refused++;
+    return false;
+  }
+
+  #hasRoom(): boolean {
+    return !this.#closed && (this.#taker !== null || this.#queue.size < ACCEPT_QUEUE_MAX);
+  }
+
+  #deliver(socket: RawSocket): Conn {
     this.#accepted++;
     const scheduler = this.#scheduler;
     const conn = new Conn(scheduler, socket, this);

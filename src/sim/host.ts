@@ -2,9 +2,11 @@
 // run of a seed is like any other run of it. The real clock is never read and real time never passes, but for promises that a task
 // waits for: those settle in the real event loop, and the simulation gives it turns while any is held.
 
+import type { Compression } from "../core/compression.ts";
 import type { HostClient } from "../core/host.ts";
 import type { NetHost } from "../net/transport.ts";
 import { createPrng, type Prng } from "./prng.ts";
+import { type DiskOptions, SimFiles } from "./files.ts";
 import type { NetworkOptions } from "./network.ts";
 import { SimTransport } from "./transport.ts";
 
@@ -21,6 +23,8 @@ export interface SimHostOptions {
   seed?: number;
   /** How the network behaves. */
   network?: NetworkOptions;
+  /** How the disk behaves. */
+  files?: DiskOptions;
   /** Reports of forgotten operations and swallowed cancels are collected. Default true. */
   development?: boolean;
 }
@@ -29,7 +33,10 @@ export interface SimHostOptions {
 export class SimHost implements NetHost {
   readonly development: boolean;
   readonly transport: SimTransport;
+  readonly files: SimFiles;
   readonly prng: Prng;
+  /** None unless a test gives one: bodies go out as they are, and a run of a seed waits for no thread. */
+  compression?: Compression;
   /** Diagnostics that the scheduler reported. */
   readonly reports: string[] = [];
   /** Times the scheduler asked for a timer: exact counts for tests. */
@@ -52,6 +59,7 @@ export class SimHost implements NetHost {
     this.development = options.development ?? true;
     this.prng = createPrng(options.seed ?? 1);
     this.transport = new SimTransport(this, options.network ?? {});
+    this.files = new SimFiles(this, options.files ?? {});
   }
 
   now(): number {

@@ -4,7 +4,8 @@
 
 import { describeAddress } from "../net/address.ts";
 import { ConnectError, ListenError } from "../net/errors.ts";
-import type { RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
+import { tlsFault, type TlsServerOptions } from "../net/tls.ts";
+import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
 import {
   createCounters,
   type NetworkOptions,
@@ -51,6 +52,17 @@ export class SimTransport implements Transport {
     const listener = new SimListener(name, accept, () => this.#listeners.delete(listener));
     this.#listeners.add(listener);
     return listener;
+  }
+
+  /** TLS without cryptography: bytes go as they are, and a handshake is done as soon as it begins. */
+  listenSecure(
+    address: SocketAddress,
+    tls: TlsServerOptions,
+    greet: (socket: RawSocket) => Handshake | null,
+  ): RawListener {
+    const fault = tlsFault(tls);
+    if (fault !== null) throw listenError(address, "ERR_TLS", fault);
+    return this.listen(address, (socket) => greet(socket)?.done() ?? null);
   }
 
   connect(

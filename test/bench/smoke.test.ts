@@ -4,17 +4,21 @@
 import { describe, expect, test } from "bun:test";
 
 import { Pattern } from "../../bench/load/shared/pattern.ts";
-import { ARMS, armsNamed, OURS } from "../../bench/measure/arms.ts";
+import { BROWSER_REQUEST, BROWSER_REQUEST_BYTES } from "../../bench/load/shared/request.ts";
+import { type Arm, armNamed, ARMS, armsNamed } from "../../bench/measure/arms.ts";
+import { type Job, JOBS, jobsNamed } from "../../bench/measure/jobs.ts";
 import { Generator, Server } from "../../bench/measure/processes.ts";
 import { compare, type Extent } from "../../bench/measure/rounds.ts";
 import { cpuRatio, reportOf } from "../../bench/measure/report.ts";
 import { controlHolds, estimate, median, pairRatios, quantile } from "../../bench/measure/statistics.ts";
-import { differenceOf, parseAnswer, verifyArms } from "../../bench/measure/verify.ts";
+import { differenceOf, parseAnswer, verifyJobs } from "../../bench/measure/verify.ts";
 import { timeSide } from "../../bench/micro/child.ts";
 import { BENCHES, benchesNamed } from "../../bench/micro/shared/benches.ts";
+import { LISTING, LISTING_BYTES } from "../../bench/servers/shared/answers.ts";
 
 const TINY: Extent = { restarts: 1, warmMs: 4, burstMs: 5, sequences: 1, connections: 2, rate: 0 };
 const silent = (): void => {};
+const jobNamed = (name: string): Job => jobsNamed([name])[0] as Job;
 
 describe("median", () => {
   test("is the middle value, or the mean of the two in the middle", () => {
@@ -108,24 +112,63 @@ describe("Pattern", () => {
   });
 });
 
+describe("the jobs", () => {
+  test("name arms that exist, none twice, and set limits for their own arms only", () => {
+    for (const { arms, atMost } of JOBS) {
+      expect(arms.map((name) => armNamed(name).name)).toEqual([...arms]);
+      expect(new Set(arms).size).toBe(arms.length);
+      for (const name of Object.keys(atMost)) expect(arms.slice(1)).toContain(name);
+    }
+  });
+
+  test("ask for all arms, each by whole requests", () => {
+    expect(new Set(JOBS.flatMap(({ arms }) => arms))).toEqual(new Set(ARMS.map(({ name }) => name)));
+    for (const { load, request } of JOBS) expect(request.endsWith("\r\n\r\n")).toBe(load === "http");
+  });
+
+  test("send a browser's head and a listing of the sizes that they claim", () => {
+    expect(BROWSER_REQUEST).toHaveLength(BROWSER_REQUEST_BYTES);
+    expect(JSON.stringify(LISTING)).toHaveLength(LISTING_BYTES);
+  });
+
+  test("are known by name", () => {
+    expect(jobsNamed([])).toBe(JOBS);
+    expect(jobsNamed(["echo", "http"]).map(({ name }) => name)).toEqual(["http", "echo"]);
+    expect(() => jobsNamed(["ftp"])).toThrow("none of ours");
+  });
+});
+
 describe("the arms", () => {
   test(
-    "answer alike",
+    "answer alike in all jobs",
     async () => {
-      await verifyArms(ARMS.filter((arm) => arm !== OURS));
+      await verifyJobs(JOBS, ARMS);
     },
-    { timeout: 20_000 },
+    { timeout: 30_000 },
   );
 
-  test("would be caught if they did not", () => {
-    const expected = parseAnswer(
-      "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\na",
+  test("are refused at a job that they answer otherwise, by the name of both", async () => {
+    const greets: Job = { ...jobNamed("http"), arms: ["generator", "hono"] };
+    const refused = verifyJobs([greets], [armNamed("hono")]);
+    await expect(refused).rejects.toThrow("Cannot compare the arm hono at http: its content-type is");
+    const unknown: Job = { ...jobNamed("http"), request: jobNamed("hono-json").request };
+    await expect(verifyJobs([unknown], [])).rejects.toThrow(
+      "Cannot compare the arm generator at http: its status line",
     );
-    const other = parseAnswer("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nDate: y\r\nContent-Length: 1\r\n\r\na");
-    const wrong = parseAnswer("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nDate: y\r\nContent-Length: 1\r\n\r\nb");
-    expect(differenceOf(expected, other, false)).toBeNull();
-    expect(differenceOf(expected, other, true)).not.toBeNull();
-    expect(differenceOf(expected, wrong, false)).toContain("body");
+  });
+
+  test("would be caught if they did not", () => {
+    const fields = "Cache-Control: private\r\nContent-Type: text/plain\r\nContent-Length: 1";
+    const expected = parseAnswer(`HTTP/1.1 200 OK\r\nDate: x\r\n${fields}\r\n\r\na`);
+    const otherwise = (from: string, to: string): string | null =>
+      differenceOf(expected, parseAnswer(`HTTP/1.1 200 OK\r\n${fields}\r\nDate: y\r\n\r\na`.replace(from, to)), false);
+    expect(otherwise("", "")).toBeNull();
+    expect(otherwise("Cache-Control", "cache-control")).toBeNull();
+    expect(otherwise("\r\n\r\na", "\r\n\r\nb")).toContain("body");
+    expect(otherwise("200 OK", "201 Created")).toContain("status");
+    expect(otherwise("plain", "html")).toContain("content-type");
+    expect(otherwise("Cache-Control: private\r\n", "")).toContain("cache-control");
+    expect(differenceOf(expected, parseAnswer(expected.text.replace("Date", "date")), true)).not.toBeNull();
   });
 
   test("are known by name", () => {
@@ -139,10 +182,11 @@ describe("a comparison", () => {
   test(
     "pairs its bursts and makes a report",
     async () => {
-      const [baseline] = armsNamed(["async-await"]);
+      const ours: Arm = armNamed("generator");
       const comparisons = [
-        await compare("echo", OURS, baseline as typeof OURS, TINY, silent),
-        await compare("http16", OURS, OURS, TINY, silent),
+        await compare(jobNamed("echo"), ours, armNamed("async-await"), TINY, silent),
+        await compare(jobNamed("http16"), ours, ours, TINY, silent),
+        await compare(jobNamed("http16"), ours, armNamed("bun-serve"), TINY, silent),
       ];
       for (const comparison of comparisons) {
         expect(comparison.rounds.map(({ a, b }) => [a.length, b.length])).toEqual([[2, 2]]);
@@ -152,14 +196,16 @@ describe("a comparison", () => {
       const report = reportOf({ machine, startedAt: "now", options: {}, comparisons, idle: [] });
       expect(report).toContain("| async-await |");
       expect(report).toContain("A/A control (generator against itself)");
+      expect(report).toContain("| 0.22 |");
+      expect(report).toContain("- bun-serve: ");
     },
     { timeout: 20_000 },
   );
 
   test("offers a fixed load when asked to", async () => {
     await using generator = new Generator("echo");
-    await using server = await Server.start(OURS);
-    const burst = { port: server.echoPort, serverPid: server.pid, connections: 4, ms: 50, pipelining: 1 };
+    await using server = await Server.start(armNamed("generator"));
+    const burst = { port: server.echoPort, serverPid: server.pid, connections: 4, ms: 50, request: "", pipelining: 1 };
     const { answers } = await generator.run({ ...burst, rate: 2_000 });
     expect(answers).toBeGreaterThan(0);
     expect(answers).toBeLessThanOrEqual(110);

@@ -3,10 +3,22 @@
 
 import { describe, expect, test } from "bun:test";
 
+import type { Socket } from "bun";
+
 import { Pair, fill, isLinux, kernelQueues, turns } from "./support.ts";
 
 const QUIET_TURNS = 20;
 const SPILL_BYTES_MAX = 256 * 1024;
+
+/** As `fill`, until the kernels at both ends have come to rest: meanwhile they find room for some more. */
+async function cram(socket: Socket): Promise<number> {
+  let accepted = 0;
+  for (let taken = fill(socket); taken > 0; taken = fill(socket)) {
+    accepted += taken;
+    await turns(QUIET_TURNS);
+  }
+  return accepted;
+}
 
 describe("writing", () => {
   // The outbox's own budget is what bounds memory. Of ciphertext Bun keeps no more than one batch beyond the kernel.
@@ -15,10 +27,10 @@ describe("writing", () => {
     async () => {
       await using pair = await Pair.open({ tls: true });
       pair.client.pause();
-      const accepted = fill(pair.server);
+      // It ends when a write has returned 0.
+      const accepted = await cram(pair.server);
       const { unsent, unread } = kernelQueues(pair.listener.port);
       expect(accepted - (unsent + unread)).toBeLessThan(SPILL_BYTES_MAX);
-      expect(pair.server.write("x")).toBe(0);
       pair.client.resume();
       await pair.log.until(() => pair.received.client === accepted);
     },
@@ -33,6 +45,33 @@ describe("writing", () => {
     expect(pair.received.server).toBe(0);
     pair.server.resume();
     await pair.log.seen("server.data");
+  });
+});
+
+describe("bytes that are held back", () => {
+  // How conn's closing tells that everything is with the kernel, which nothing else says: FIN waits behind what was spilled.
+  test("socket.write of nothing after shutdown with TLS gives 0 while FIN is held back, and -1 from a drain on", async () => {
+    const told: number[] = [];
+    const nothing = new Uint8Array(0);
+    await using pair = await Pair.open({
+      tls: true,
+      server: { drain: (socket) => void told.push(socket.write(nothing, 0, 0)) },
+    });
+    pair.client.pause();
+    const accepted = await cram(pair.server);
+    expect(pair.server.write(nothing, 0, 0)).toBe(0);
+    pair.server.shutdown();
+    expect(pair.server.write(nothing, 0, 0)).toBe(0);
+    pair.client.resume();
+    await pair.log.seen("client.end");
+    expect([pair.received.client, told.at(-1), pair.server.write(nothing, 0, 0)]).toEqual([accepted, -1, -1]);
+  });
+
+  test("socket.write of nothing after shutdown with TLS gives -1 at once when nothing is held back", async () => {
+    await using pair = await Pair.open({ tls: true });
+    pair.server.write("x");
+    pair.server.shutdown();
+    expect(pair.server.write(new Uint8Array(0), 0, 0)).toBe(-1);
   });
 });
 
@@ -77,7 +116,7 @@ describe("closing", () => {
   test("socket.end after shutdown with TLS waits for a peer that does not read, whatever is called then", async () => {
     await using pair = await Pair.open({ tls: true });
     pair.client.pause();
-    const accepted = fill(pair.server);
+    const accepted = await cram(pair.server);
     pair.server.shutdown();
     pair.server.end();
     pair.server.terminate();
@@ -89,11 +128,26 @@ describe("closing", () => {
     expect(pair.received.client).toBe(accepted);
   });
 
+  // Nor does the peer's end help: conn looks at what is held back then too.
+  test("socket.end with TLS waits for a peer that does not read, although the peer has ended", async () => {
+    await using pair = await Pair.open({ tls: true });
+    pair.client.pause();
+    pair.client.shutdown();
+    await pair.log.seen("server.end");
+    await cram(pair.server);
+    pair.server.end();
+    pair.server.terminate();
+    await turns(QUIET_TURNS);
+    expect(pair.hasClosed("server")).toBe(false);
+    pair.client.resume();
+    await pair.log.seen("server.close");
+  });
+
   // That terminate(): it closes at once, spilled bytes or not.
   test("socket.terminate with TLS closes before it returns, also after shutdown with bytes waiting", async () => {
     await using pair = await Pair.open({ tls: true });
     pair.client.pause();
-    fill(pair.server);
+    await cram(pair.server);
     pair.server.shutdown();
     pair.server.terminate();
     expect(pair.hasClosed("server")).toBe(true);

@@ -6,6 +6,8 @@ import { describe, expect, test } from "bun:test";
 import type { Socket, TLSOptions } from "bun";
 
 import { testCertificate } from "./certificate.ts";
+import { pem } from "../fixtures/tls/certificates.ts";
+import { Relay } from "../fixtures/tls/relay.ts";
 import { EventLog, LOOPBACK, Pair, recorded, turns } from "./support.ts";
 import type { Handlers } from "./support.ts";
 
@@ -51,6 +53,46 @@ describe("tls options", () => {
     await expect(negotiate(["http/1.1"] as never, "")).rejects.toThrow(
       "TLSOptions.ALPNProtocols must be of type string",
     );
+  });
+
+  // listen() refuses all of these itself: the first would serve secrets in plain text.
+  test("Bun.listen without key and cert is no TLS at all, and with one of them it fails each handshake", async () => {
+    const { key, cert } = testCertificate();
+    for (const [tls, success] of [
+      [{}, null],
+      [{ cert }, false],
+      [{ key }, false],
+    ] as const) {
+      const log = new EventLog();
+      const handlers = { handshake: () => undefined };
+      using listener = Bun.listen({ hostname: LOOPBACK, port: 0, tls, socket: recorded(log, "server", handlers) });
+      const options = { hostname: LOOPBACK, port: listener.port };
+      const plain = { ...SILENT, open: (socket: Socket) => void socket.write("plain") };
+      const client = await Bun.connect(
+        success === null ? { ...options, socket: plain } : { ...options, tls: { ca: cert }, socket: SILENT },
+      );
+      if (success === null) await log.seen("server.data(5)");
+      else await log.seen("server.handshake(false)");
+      client.terminate();
+      listener.stop(true);
+    }
+  });
+
+  // What listen() makes its messages of.
+  test("Bun.listen throws for a key of another certificate, for what is no PEM and for a key that it cannot open", () => {
+    const { key, cert } = testCertificate();
+    const codeFor = (tls: TLSOptions): unknown => {
+      try {
+        Bun.listen({ hostname: LOOPBACK, port: 0, tls, socket: SILENT }).stop(true);
+      } catch (error) {
+        return (error as { code?: string }).code;
+      }
+      return "listens";
+    };
+    expect(codeFor({ key: pem("chain-key"), cert })).toBe("ERR_OSSL_X509_KEY_VALUES_MISMATCH");
+    expect(codeFor({ key: "key", cert })).toBe("ERR_OSSL_PEM_NO_START_LINE");
+    expect(codeFor({ key: pem("key-encrypted"), cert: pem("cert") })).toBe("ERR_OSSL_BAD_DECRYPT");
+    expect(codeFor({ key, cert, ca: "ca" })).toBe("ERR_BORINGSSL");
   });
 
   // Several certificates need the upgrade below.
@@ -160,6 +202,72 @@ describe("opening with a handshake handler", () => {
     await log.seen("server.close");
     expect(log.entries).toEqual(["server.open", "server.handshake(false)", "server.close"]);
     expect(reasons.join("\n")).toContain("SSL routines");
+    client.terminate();
+    listener.stop(true);
+  });
+});
+
+describe("handshakes and protocols that break", () => {
+  // Why the close is what tells a failed handshake: sometimes it is all there is.
+  test("socket handshake is not called when the peer resets in the middle of it: close comes alone", async () => {
+    const log = new EventLog();
+    using listener = listenTLS(log, { handshake: () => undefined });
+    const client = await Bun.connect({ hostname: LOOPBACK, port: listener.port, socket: SILENT });
+    await log.seen("server.open");
+    client.terminate();
+    await log.seen("server.close");
+    expect(log.entries).toEqual(["server.open", "server.close(ECONNRESET)"]);
+    listener.stop(true);
+  });
+
+  // A refused connection calls back from within: its socket must have no owner yet.
+  test("socket.terminate in open calls handshake with false and close before it returns", async () => {
+    const log = new EventLog();
+    const open = (socket: Socket): void => {
+      socket.terminate();
+      log.record("returned");
+    };
+    using listener = listenTLS(log, { handshake: () => undefined, open });
+    const client = await Bun.connect({ hostname: LOOPBACK, port: listener.port, socket: SILENT });
+    await log.seen("returned");
+    expect(log.entries).toEqual(["server.open", "server.handshake(false)", "server.close", "returned"]);
+    client.terminate();
+    listener.stop(true);
+  });
+
+  // The callback that on a plain socket gets our own bugs only, which end the process. Here any peer can cause it.
+  test("socket error gets EPROTO for a broken record after the handshake, and the close after it has no error", async () => {
+    const log = new EventLog();
+    using listener = listenTLS(log, { handshake: () => undefined });
+    using relay = new Relay(listener.port);
+    const client = await Bun.connect({
+      hostname: LOOPBACK,
+      port: relay.port,
+      tls: { ca: testCertificate().cert, serverName: "localhost" },
+      socket: { ...SILENT, open: (socket) => void socket.write("x") },
+    });
+    await log.seen("server.data");
+    relay.inject(new Uint8Array(50).fill(7));
+    await log.seen("server.close");
+    expect(log.sequence("server", "drain").slice(-2)).toEqual(["error(EPROTO)", "close"]);
+    client.terminate();
+    listener.stop(true);
+  });
+
+  // A truncated stream cannot be told from a whole one: protocols above must know their ends.
+  test("socket end comes for a FIN without a close_notify as well", async () => {
+    const log = new EventLog();
+    using listener = listenTLS(log, { handshake: () => undefined });
+    using relay = new Relay(listener.port);
+    const client = await Bun.connect({
+      hostname: LOOPBACK,
+      port: relay.port,
+      tls: { ca: testCertificate().cert, serverName: "localhost" },
+      socket: { ...SILENT, open: (socket) => void socket.write("x") },
+    });
+    await log.seen("server.data");
+    relay.cut();
+    await log.seen("server.end");
     client.terminate();
     listener.stop(true);
   });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { sleep } from "../../src/core/sleep.ts";
-import { type HttpRequest, type Reply, router, text } from "../../src/http/index.ts";
+import { type HttpRequest, type Reply, router, stream, text } from "../../src/http/index.ts";
 import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
 
 const CHUNKED = ["Transfer-Encoding: chunked"];
@@ -137,11 +137,35 @@ describe("serveHttp with a body that nobody reads", () => {
       expect([peer.ended, peer.wasReset]).toEqual([true, false]);
     }));
 
-  test("serveHttp closes behind 256 KiB of a chunked body", () =>
+  test("serveHttp keeps its promise behind a chunked body of 15 MiB, whose length it could not know", () =>
     withServer(ignore, function* (world) {
-      const peer = yield* world.ask(
-        request("POST /first", CHUNKED, `${chunk("x".repeat(100_000)).repeat(4)}0\r\n\r\n`) + request("GET /next"),
+      const peer = world.connect(
+        request("POST /first", CHUNKED, `${chunk("x".repeat(1 << 20)).repeat(15)}0\r\n\r\n`) + request("GET /next"),
       );
+      yield* sleep(1_000);
+      expect(bodiesOf(peer)).toEqual(["/first", "/next"]);
+    }));
+
+  test("serveHttp keeps its promise behind a long body that its stream might have read and did not", () =>
+    withServer(
+      ({ target }) =>
+        stream(function* (writer) {
+          yield* writer.write(target);
+        }),
+      function* (world) {
+        const body = "x".repeat(300_000);
+        const peer = world.connect(request("POST /first", lengthOf(body), body) + request("GET /next"));
+        yield* sleep(1_000);
+        expect(bodiesOf(peer)).toEqual(["/first", "/next"]);
+      },
+    ));
+
+  test("serveHttp closes behind 16 MiB of a chunked body", () =>
+    withServer(ignore, function* (world) {
+      const peer = world.connect(
+        request("POST /first", CHUNKED, `${chunk("x".repeat(1 << 20)).repeat(17)}0\r\n\r\n`) + request("GET /next"),
+      );
+      yield* sleep(1_000);
       expect(bodiesOf(peer)).toEqual(["/first"]);
       expect([peer.ended, peer.wasReset]).toEqual([true, false]);
     }));

@@ -134,13 +134,13 @@ describe("router", () => {
         "get /",
       ]),
     ).toEqual([
-      [405, "Method Not Allowed\n", "GET, HEAD"],
-      [405, "Method Not Allowed\n", "GET, DELETE, HEAD"],
-      [405, "Method Not Allowed\n", "POST"],
-      [405, "", "POST"],
-      [405, "Method Not Allowed\n", "GET, HEAD"],
-      [405, "Method Not Allowed\n", "GET, HEAD"],
-      [405, "Method Not Allowed\n", "GET, HEAD"],
+      [405, "Method Not Allowed\n", "GET, HEAD, OPTIONS"],
+      [405, "Method Not Allowed\n", "GET, HEAD, DELETE, OPTIONS"],
+      [405, "Method Not Allowed\n", "POST, OPTIONS"],
+      [405, "", "POST, OPTIONS"],
+      [405, "Method Not Allowed\n", "GET, HEAD, OPTIONS"],
+      [405, "Method Not Allowed\n", "GET, HEAD, OPTIONS"],
+      [405, "Method Not Allowed\n", "GET, HEAD, OPTIONS"],
     ]);
   });
 
@@ -154,24 +154,200 @@ describe("router", () => {
       ]);
     }));
 
-  test("router answers OPTIONS with Allow, and for * with what there is at all", async () => {
-    expect(await answers(["OPTIONS /", "OPTIONS /users/7"])).toEqual([
-      [204, "", "GET, HEAD"],
-      [204, "", "GET, DELETE, HEAD"],
-    ]);
-    const [[status] = []] = await answers(["OPTIONS *"]);
-    expect(status).toBe(204);
+  test("router shows a 405 to the server's onRejection", () =>
+    withServer(router(ROUTES), function* (world) {
+      yield* world.ask(request("POST /") + request("GET /nothing") + request("OPTIONS /"));
+      expect(world.rejections.map(({ status, code }) => [status, code])).toEqual([
+        [405, "ERR_HTTP_METHOD_NOT_ALLOWED"],
+      ]);
+    }));
+
+  test("router gives HEAD to the most specific route, be it for HEAD or for GET", async () => {
+    const seen: string[] = [];
+    const note =
+      (name: string): HttpHandler =>
+      () => {
+        seen.push(name);
+        return text("");
+      };
+    const routes: readonly Route[] = [
+      ["GET", "/a/:x", note("GET /a/:x")],
+      ["HEAD", "/a/b", note("HEAD /a/b")],
+      ["HEAD", "/c/:x", note("HEAD /c/:x")],
+      ["GET", "/c/d", note("GET /c/d")],
+      ["GET", "/e/:x", note("GET /e/:x")],
+      ["HEAD", "/e/:y", note("HEAD /e/:y")],
+      ["HEAD", "/f", note("HEAD /f")],
+      ["GET", "/f", note("GET /f")],
+      ["*", "/**", note("* /**")],
+      ["*", "/g", note("* /g")],
+      ["GET", "/g", note("GET /g")],
+    ];
+    const paths = ["/a/b", "/a/x", "/c/d", "/c/x", "/e/x", "/f", "/g", "/other"];
+    for (const order of [routes, routes.toReversed()]) {
+      seen.length = 0;
+      await answers(
+        paths.map((path) => `HEAD ${path}`),
+        order,
+      );
+      expect(seen).toEqual([
+        "HEAD /a/b",
+        "GET /a/:x",
+        "GET /c/d",
+        "HEAD /c/:x",
+        "HEAD /e/:y",
+        "HEAD /f",
+        "GET /g",
+        "* /**",
+      ]);
+    }
   });
 
-  test("router nests: a router is a handler", () =>
+  test("router takes several methods in one route, and * for all", async () => {
+    const routes: readonly Route[] = [
+      [["PUT", "PATCH"], "/two", named("two")],
+      ["*", "/any", named("any")],
+      ["POST", "/any", named("post")],
+      ["*", "/any/:x", named("any x")],
+    ];
+    const lines = ["PUT /two", "PATCH /two", "GET /two", "GET /any", "POST /any", "FOO /any", "OPTIONS /any/1"];
+    expect(await answers(lines, routes)).toEqual([
+      [200, "two {}", undefined],
+      [200, "two {}", undefined],
+      [405, "Method Not Allowed\n", "PUT, PATCH, OPTIONS"],
+      [200, "any {}", undefined],
+      [200, "post {}", undefined],
+      [200, "any {}", undefined],
+      [200, 'any x {"x":"1"}', undefined],
+    ]);
+  });
+
+  test("router answers OPTIONS with Allow, unless there is a route for it", async () => {
+    const own: Route = ["OPTIONS", "/own/**", named("own")];
+    expect(await answers(["OPTIONS /", "OPTIONS /users/7", "OPTIONS /own/x", "GET /own/x"], [...ROUTES, own])).toEqual([
+      [204, "", "GET, HEAD, OPTIONS"],
+      [204, "", "GET, HEAD, DELETE, OPTIONS"],
+      [200, 'own {"0":"x","_":"x"}', undefined],
+      [405, "Method Not Allowed\n", "OPTIONS"],
+    ]);
+  });
+
+  test("router answers OPTIONS * for all of its routes, whatever they match", async () => {
+    const all = "GET, HEAD, DELETE, POST, M-SEARCH, OPTIONS";
+    expect(await answers(["OPTIONS *"])).toEqual([[204, "", all]]);
+    const anywhere = (method: string): readonly Route[] => [[method, "/**", named("anywhere")]];
+    expect(await answers(["OPTIONS *"], anywhere("OPTIONS"))).toEqual([[204, "", "OPTIONS"]]);
+    expect(await answers(["OPTIONS *"], anywhere("*"))).toEqual([
+      [204, "", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"],
+    ]);
+  });
+
+  test("router answers what it has no path for as notFound says", () =>
+    withServer(
+      router([["GET", "/", named("root")]], {
+        notFound: ({ method, path }) => text(`${method} ${path}?`, { status: 410 }),
+      }),
+      function* (world) {
+        const peer = yield* world.ask(request("GET /x") + request("OPTIONS /y") + request("POST /"));
+        const { final } = responsesOf(peer);
+        expect(final.map(({ status, body }) => [status, body])).toEqual([
+          [410, "GET /x?"],
+          [410, "OPTIONS /y?"],
+          [405, "Method Not Allowed\n"],
+        ]);
+      },
+    ));
+
+  test("router matches paths as they were sent, but for one slash at the end", async () => {
+    const routes: readonly Route[] = [
+      ["GET", "/", named("root")],
+      ["GET", "/users", named("users")],
+      ["GET", "/users/:id", named("user")],
+      ["GET", "/slash/", named("slash")],
+      ["GET", "/caf\u00e9/a b", named("encoded")],
+      ["GET", "/rest/**", named("rest")],
+      ["GET", "/rest-of/**:path", named("rest of")],
+    ];
+    const asked: [path: string, answer: string][] = [
+      ["/users/", "users {}"],
+      ["/users/7/", 'user {"id":"7"}'],
+      ["/slash", "slash {}"],
+      ["/slash/", "slash {}"],
+      ["/users//", "Not Found\n"],
+      ["//users", "Not Found\n"],
+      ["//", "Not Found\n"],
+      ["/Users", "Not Found\n"],
+      ["/%75sers", "Not Found\n"],
+      ["/users/.", 'user {"id":"."}'],
+      ["/x/../users", "Not Found\n"],
+      ["/users%2F7", "Not Found\n"],
+      ["/users/7%2F8", 'user {"id":"7/8"}'],
+      ["/caf%C3%A9/a%20b", "encoded {}"],
+      ["/caf%c3%a9/a%20b", "Not Found\n"],
+      ["/rest", "rest {}"],
+      ["/rest//x/", 'rest {"0":"/x","_":"/x"}'],
+      ["/rest-of/a/b/", 'rest of {"path":"a/b"}'],
+      ["/rest-of", "Not Found\n"],
+      ["/rest-of/a//b", "Not Found\n"],
+    ];
+    const lines = asked.map(([path]) => `GET ${path}`);
+    expect((await answers(lines, routes)).map(([, body], i) => [asked[i]?.[0], body])).toEqual(asked);
+  });
+
+  test("router's parameters hold nothing but the parameters, whatever their names", async () => {
+    const seen: unknown[] = [];
+    const note: HttpHandler = ({ params }) => {
+      seen.push(["toString" in params, Object.keys(params), params["constructor"], params["__proto__"]]);
+      return text("ok");
+    };
+    const routes: readonly Route[] = [
+      ["GET", "/plain", note],
+      ["GET", "/:__proto__", note],
+      ["GET", "/a/:constructor", note],
+    ];
+    await answers(["GET /plain", "GET /__proto__", "GET /a/x"], routes);
+    expect(seen).toEqual([
+      [false, [], undefined, undefined],
+      [false, ["__proto__"], undefined, "__proto__"],
+      [false, ["constructor"], "x", undefined],
+    ]);
+    expect("x" in {}).toBe(false);
+  });
+
+  test("router refuses a body without a length where the route requires one, with 411", () =>
     withServer(
       router([
-        ["GET", "/api/**", router([["GET", "/api/:what", named("inner")]])],
+        [
+          "POST",
+          "/",
+          function* (incoming) {
+            return text(`${incoming.bodyLength} ${yield* incoming.text()}`);
+          },
+          { lengthRequired: true },
+        ],
+      ]),
+      function* (world) {
+        const sized = yield* world.ask(request("POST /", ["Content-Length: 3"], "abc") + request("POST /"));
+        expect(bodiesOf(sized)).toEqual(["3 abc", "0 "]);
+        const fields = ["Transfer-Encoding: chunked", "Expect: 100-continue"];
+        const chunked = yield* world.ask(request("POST /", fields));
+        expect([responsesOf(chunked).statuses, chunked.ended]).toEqual([[411], true]);
+        expect(world.rejections).toMatchObject([{ status: 411, code: "ERR_HTTP_LENGTH_REQUIRED" }]);
+        expect(world.errors).toEqual([]);
+      },
+    ));
+
+  test("router nests: a router is a handler, and its parameters join those around it", () =>
+    withServer(
+      router([
+        ["GET", "/api/:version/**:path", router([["GET", "/api/:v/:what", named("inner")]])],
         ["GET", "/", named("outer")],
       ]),
       function* (world) {
-        const peer = yield* world.ask(["/", "/api/x", "/api/x/y"].map((path) => request(`GET ${path}`)).join(""));
-        expect(bodiesOf(peer)).toEqual(["outer {}", 'inner {"what":"x"}', "Not Found\n"]);
+        const peer = yield* world.ask(["/", "/api/1/x", "/api/1/x/y"].map((path) => request(`GET ${path}`)).join(""));
+        const [outer = "", inner = "", none] = bodiesOf(peer);
+        expect([outer, none]).toEqual(["outer {}", "Not Found\n"]);
+        expect(JSON.parse(inner.slice("inner ".length))).toEqual({ version: "1", path: "x", v: "1", what: "x" });
       },
     ));
 

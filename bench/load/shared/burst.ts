@@ -12,6 +12,8 @@ export interface Burst {
   readonly connections: number;
   /** Ms in which new requests are sent. */
   readonly ms: number;
+  /** One HTTP request, whole; the echo generator has messages of its own. */
+  readonly request: string;
   /** Requests that a connection sends at once; it waits for all their answers. */
   readonly pipelining: number;
   /** Requests a second offered by all connections together; 0 = closed loop. */

@@ -5,9 +5,18 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 import type { Burst, BurstResult } from "./burst.ts";
+import { getRequest } from "./request.ts";
 
 /** The answer to a command. */
-export type Answer = { readonly result: BurstResult } | { readonly error: string };
+export type Answer<Result> = { readonly result: Result } | { readonly error: string };
+
+/** Does what each line of stdin says, one after the other, until stdin ends. */
+export async function runCommands<Command, Result>(run: (command: Command) => Promise<Result>): Promise<never> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await answer(run, JSON.parse(line) as Command)));
+  }
+  process.exit(0);
+}
 
 /** Runs a generator as a program. */
 export async function runProgram(run: (burst: Burst) => Promise<BurstResult>): Promise<never> {
@@ -17,22 +26,19 @@ export async function runProgram(run: (burst: Burst) => Promise<BurstResult>): P
       pid: { type: "string", default: "0" },
       connections: { type: "string", default: "64" },
       ms: { type: "string", default: "2000" },
+      path: { type: "string", default: "/" },
       pipelining: { type: "string", default: "1" },
       rate: { type: "string", default: "0" },
       commands: { type: "boolean", default: false },
     },
   });
-  if (values.commands) {
-    for await (const line of createInterface({ input: process.stdin })) {
-      console.log(JSON.stringify(await answer(run, JSON.parse(line) as Burst)));
-    }
-    process.exit(0);
-  }
+  if (values.commands) return runCommands(run);
   const outcome = await answer(run, {
     port: Number(values.port),
     serverPid: Number(values.pid),
     connections: Number(values.connections),
     ms: Number(values.ms),
+    request: getRequest(values.path),
     pipelining: Number(values.pipelining),
     rate: Number(values.rate),
   });
@@ -40,9 +46,12 @@ export async function runProgram(run: (burst: Burst) => Promise<BurstResult>): P
   process.exit("result" in outcome && outcome.result.wrong === 0 ? 0 : 1);
 }
 
-async function answer(run: (burst: Burst) => Promise<BurstResult>, burst: Burst): Promise<Answer> {
+async function answer<Command, Result>(
+  run: (command: Command) => Promise<Result>,
+  command: Command,
+): Promise<Answer<Result>> {
   try {
-    return { result: await run(burst) };
+    return { result: await run(command) };
   } catch (error) {
     return { error: (error as Error).message };
   }

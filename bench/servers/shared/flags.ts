@@ -11,6 +11,10 @@ export interface ServerFlags {
   readonly echoPort: number;
   /** Bun.serve only: a static route instead of a handler. */
   readonly isStatic: boolean;
+  /** For the arms that slow clients meet: ms for a head. */
+  readonly headMs: number | undefined;
+  /** For the same: ms that a client may take none of its answer. */
+  readonly writeStallMs: number | undefined;
 }
 
 /** Connections that an arm accepts: above what any job opens. */
@@ -23,16 +27,28 @@ export function serverFlags(): ServerFlags {
       port: { type: "string", default: "0" },
       "echo-port": { type: "string", default: "0" },
       static: { type: "boolean", default: false },
+      "head-ms": { type: "string" },
+      "write-stall-ms": { type: "string" },
       "with-parent": { type: "boolean", default: false },
     },
   });
   if (values["with-parent"]) endWithParent();
   process.on("SIGUSR2", collectGarbage);
-  return { port: Number(values.port), echoPort: Number(values["echo-port"]), isStatic: values.static };
+  return {
+    port: Number(values.port),
+    echoPort: Number(values["echo-port"]),
+    isStatic: values.static,
+    headMs: msOf(values["head-ms"]),
+    writeStallMs: msOf(values["write-stall-ms"]),
+  };
 }
 
-/** Prints the ready line: whoever started this process waits for it. */
-export function announce(httpPort: number, echoPort: number): void {
+function msOf(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Prints the ready line: whoever started this process waits for it. `echoPort`: 0 for an arm without an echo. */
+export function announce(httpPort: number, echoPort = 0): void {
   console.log(`ready: http 127.0.0.1:${httpPort} echo 127.0.0.1:${echoPort}`);
 }
 

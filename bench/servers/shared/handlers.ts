@@ -1,13 +1,15 @@
 // The HTTP handlers that the arms share. They are ordinary millrace handlers that never park, so that the twin in async/await runs the very
 // same functions.
 
-import { type HttpHandler, json, router, text } from "../../../src/http/index.ts";
+import { json, type ReplyInit, type Route, text } from "../../../src/http/index.ts";
+import { ADDED_FIELD, GREETING, LISTING, READ_FIELD } from "./answers.ts";
 
-/** The body of `GET /`. */
-export const GREETING = "Hello, World!";
+const ADDED: ReplyInit = { headers: Object.entries(ADDED_FIELD) };
 
-/** `GET /` and `GET /json`. */
-export const handler: HttpHandler = router([
+/** One route for each job. */
+export const ROUTES: readonly Route[] = [
   ["GET", "/", () => text(GREETING)],
-  ["GET", "/json", () => json({ message: GREETING })],
-]);
+  ["GET", "/add-header", () => text(GREETING, ADDED)],
+  ["GET", "/read-header", (request) => text(request.headers.get(READ_FIELD) ?? "")],
+  ["GET", "/json", () => json(LISTING)],
+];

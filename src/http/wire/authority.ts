@@ -3,9 +3,12 @@
 // parser. No user information, no empty host; a port is a number below 65536 or empty.
 
 import { hexDigits } from "./headers.ts";
+import { sliceLatin1 } from "./text.ts";
 
 const COLON = 0x3a;
 const PERCENT = 0x25;
+
+const FUTURE = /^v[\da-f]+\.[\w\-.~!$&'()*+,;=:]+$/i;
 
 /** 1 for the bytes of a reg-name but "%": unreserved and sub-delims. */
 const nameBytes: Uint8Array = bytesOf("-._~!$&'()*+,;=");
@@ -41,11 +44,16 @@ function endOfName(bytes: Uint8Array, from: number, to: number): number {
   return to;
 }
 
-/** The offset behind the "]", -1 when there is none, nothing in front of it, or a wrong byte. */
+/** The offset behind the "]", -1 when there is none or what stands between the brackets is no address. */
 function endOfLiteral(bytes: Uint8Array, from: number, to: number): number {
   let i = from + 1;
   while (i < to && literalBytes[bytes[i]!] === 1) i++;
-  return i < to && bytes[i] === 0x5d && i > from + 1 ? i + 1 : -1;
+  return i < to && bytes[i] === 0x5d && isLiteral(sliceLatin1(bytes, from + 1, i)) ? i + 1 : -1;
+}
+
+/** IPv6address or IPvFuture (RFC 3986 section 3.2.2). The URL parser knows the first, and nobody has yet met the second. */
+function isLiteral(text: string): boolean {
+  return FUTURE.test(text) || (text.includes(":") && URL.canParse(`http://[${text}]/`));
 }
 
 function isPort(bytes: Uint8Array, from: number, to: number): boolean {

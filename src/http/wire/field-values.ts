@@ -21,6 +21,10 @@ export const OPTION_CLOSE = 1;
 export const OPTION_KEEP_ALIVE = 2;
 export const OPTION_UPGRADE = 4;
 
+/** The bits that {@link expectations} answers. */
+export const EXPECT_CONTINUE = 1;
+export const EXPECT_OTHER = 2;
+
 /** Whether the bytes from `from` to `to` are `lower` in any case; `lower` is in lower case. */
 export function equalsLower(bytes: Uint8Array, from: number, to: number, lower: Uint8Array): boolean {
   const length = lower.length;
@@ -91,9 +95,19 @@ export function connectionOptions(bytes: Uint8Array, from: number, to: number): 
   return options;
 }
 
-/** Whether an Expect value is `100-continue`, the only expectation there is (RFC 9110 section 10.1.1). */
-export function isContinue(bytes: Uint8Array, from: number, to: number): boolean {
-  return equalsLower(bytes, from, to, continueExpectation);
+/** The EXPECT_ bits of an Expect value (RFC 9110 section 10.1.1): a list, in which only `100-continue` is known. */
+export function expectations(bytes: Uint8Array, from: number, to: number): number {
+  if (equalsLower(bytes, from, to, continueExpectation)) return EXPECT_CONTINUE;
+  let found = 0;
+  for (let at = from; at < to;) {
+    const stop = endOfMember(bytes, at, to);
+    const first = skipSpace(bytes, at, stop);
+    const last = dropSpace(bytes, first, stop);
+    if (equalsLower(bytes, first, last, continueExpectation)) found |= EXPECT_CONTINUE;
+    else if (first < last) found |= EXPECT_OTHER;
+    at = stop + 1;
+  }
+  return found;
 }
 
 function endOfMember(bytes: Uint8Array, from: number, to: number): number {

@@ -10,7 +10,9 @@ import {
   connectionOptions,
   contentLength,
   equalsLower,
-  isContinue,
+  EXPECT_CONTINUE,
+  EXPECT_OTHER,
+  expectations,
   OPTION_CLOSE,
   OPTION_KEEP_ALIVE,
   OPTION_UPGRADE,
@@ -165,10 +167,7 @@ export class RequestHead {
         if (equalsLower(bytes, name, nameEnd, hostName)) this.#noteHost(bytes, from, to);
         break;
       case 6:
-        if (equalsLower(bytes, name, nameEnd, expectName)) {
-          if (isContinue(bytes, from, to)) this.expectContinue = true;
-          else this.expectOther = true;
-        }
+        if (equalsLower(bytes, name, nameEnd, expectName)) this.#noteExpect(bytes, from, to);
         break;
       case 7:
         if (this.upgradeField === -1 && equalsLower(bytes, name, nameEnd, upgradeName))
@@ -190,6 +189,12 @@ export class RequestHead {
     if (this.hostField !== -1) throw new Rejection(400, "ERR_HTTP_HOST", "there is more than one Host field");
     if (!isAuthority(bytes, from, to)) throw new Rejection(400, "ERR_HTTP_HOST", "Host is empty or no host and port");
     this.hostField = this.fieldCount;
+  }
+
+  #noteExpect(bytes: Uint8Array, from: number, to: number): void {
+    const expected = expectations(bytes, from, to);
+    if ((expected & EXPECT_CONTINUE) !== 0) this.expectContinue = true;
+    if ((expected & EXPECT_OTHER) !== 0) this.expectOther = true;
   }
 
   #noteConnection(bytes: Uint8Array, from: number, to: number): void {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 
 import {
+  EXPECT_CONTINUE,
+  EXPECT_OTHER,
+  expectations,
   connectionOptions,
   contentLength,
-  isContinue,
   OPTION_CLOSE,
   OPTION_KEEP_ALIVE,
   OPTION_UPGRADE,
@@ -91,11 +93,19 @@ describe("connectionOptions", () => {
   });
 });
 
-describe("isContinue", () => {
-  test("knows 100-continue in any case, and nothing else", () => {
-    expect(within("100-Continue", isContinue)).toBe(true);
-    for (const text of ["", "100", "100-continue, 100-continue", "100-continuee"]) {
-      expect(within(text, isContinue)).toBe(false);
-    }
+describe("expectations", () => {
+  test("knows 100-continue in any case, once or again, with empty members beside it", () => {
+    for (const text of ["100-Continue", "100-continue, 100-continue", ",100-continue,", " , 100-CONTINUE\t"])
+      expect(within(text, expectations)).toBe(EXPECT_CONTINUE);
+  });
+
+  test("tells every other member, also beside 100-continue", () => {
+    for (const text of ["100", "100-continuee", "100-continue;a=b", "other, thing"])
+      expect(within(text, expectations)).toBe(EXPECT_OTHER);
+    expect(within("other, 100-continue", expectations)).toBe(EXPECT_CONTINUE | EXPECT_OTHER);
+  });
+
+  test("finds nothing in a list without members", () => {
+    for (const text of ["", ",", " ,\t,"]) expect(within(text, expectations)).toBe(0);
   });
 });

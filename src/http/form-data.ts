@@ -1,0 +1,241 @@
+// Forms: the body of a request as `multipart/form-data` (RFC 7578), by the library, or as `application/x-www-form-urlencoded`.
+//
+// A multipart body is parsed while it comes: what was parsed is dropped, what nobody asks for yet stays with the client. A part is given when it
+// is whole. The body limit holds here as for every body; the limits on parts bound what a body within it can be made of.
+//
+// What the client did wrong is a `Rejection`, with a status to answer with: uncaught, it is answered so and the connection closes. A handler that
+// catches it may answer as it likes, and the connection goes on.
+
+import {
+  MaxFileSizeExceededError,
+  MaxHeaderSizeExceededError,
+  MaxPartsExceededError,
+  MultipartParseError,
+  MultipartParser,
+  type MultipartPart,
+} from "@remix-run/multipart-parser";
+import { FORM_FILE_BYTES_MAX, FORM_HEADER_BYTES_MAX, FORM_PARTS_MAX, FORM_PIECE_BYTES } from "../config.ts";
+import { Once } from "../concurrency/delegate.ts";
+import type { Operation } from "../core/operation.ts";
+import type { Wait } from "../core/task.ts";
+import { Pieces } from "./pieces.ts";
+import { Rejection } from "./wire/rejection.ts";
+
+/** Bounds on a form, each a whole number of 1 or more. Going over one is a Rejection with 413. */
+export interface FormLimits {
+  /** Fields and files together. Default 1,000. */
+  readonly partsMax?: number;
+  /** Bytes of the head of a part. Default 8 KiB. */
+  readonly headerBytesMax?: number;
+  /** Bytes of one field or file. Default 16 MiB. */
+  readonly fileBytesMax?: number;
+}
+
+/** One field or file of a multipart form. */
+export interface FormPart {
+  /** Name of the field. */
+  readonly name: string;
+  /** Name that the client gave the file, `null` for a plain field. It may hold anything: it is no path to write to. */
+  readonly fileName: string | null;
+  /** Type that the client says the content has; `text/plain` where it says none. */
+  readonly type: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The content as UTF-8; what is no UTF-8 becomes U+FFFD. */
+  text(): string;
+}
+
+/** The parts of a multipart form, one after the other. */
+export interface FormParts {
+  /** The next part, `null` behind the last. Parks until all of it has come. @throws Rejection for a body that is none, or above a limit */
+  next(): Operation<FormPart | null>;
+}
+
+/** What is needed of a request. */
+export interface FormSource {
+  readonly contentType: string;
+  read(): Operation<Uint8Array | null>;
+  text(): Operation<string>;
+}
+
+const MULTIPART = "multipart/form-data";
+const URLENCODED = "application/x-www-form-urlencoded";
+
+/** The whole form. @throws Rejection: 415 for a body of another type, 400 for one that is no form, 413 for one above a limit. */
+export function* readForm(source: FormSource, limits: FormLimits): Generator<Wait, FormData, unknown> {
+  const form = new FormData();
+  if (typeOf(source) === URLENCODED) {
+    const text = yield* source.text();
+    for (const [name, value] of new URLSearchParams(withinLimit(text, limits))) form.append(name, value);
+    return form;
+  }
+  const parts = new PartReader(source, limits);
+  for (let part: FormPart | null; (part = yield* parts.read()) !== null;) {
+    const { name, fileName, type, bytes } = part;
+    if (fileName === null) form.append(name, part.text());
+    else form.append(name, new File([bytes], fileName, { type }), fileName);
+  }
+  return form;
+}
+
+/** The parts of a multipart form as they come. @throws Rejection: 415 for a body of another type, 400 when its boundary is missing. */
+export function readParts(source: FormSource, limits: FormLimits): FormParts {
+  const reader = new PartReader(source, limits);
+  return { next: () => new Once("the next part of a form", () => reader.read()) };
+}
+
+class PartReader {
+  readonly #source: FormSource;
+  readonly #parser: MultipartParser;
+  /** Parts that were parsed out of the last bytes. */
+  #parsed: Iterator<MultipartPart, void> | null = null;
+  /** Bytes of the body that the parser has not got: they are kept over a cancelled read. */
+  #pieces = new Pieces();
+  #size = 0;
+  #isOver = false;
+  /** What was wrong. The parser is of no use behind it. */
+  #fault: Rejection | null = null;
+
+  constructor(source: FormSource, limits: FormLimits) {
+    this.#source = source;
+    this.#parser = new MultipartParser(boundaryOf(source), {
+      maxHeaderSize: limits.headerBytesMax ?? FORM_HEADER_BYTES_MAX,
+      maxFileSize: limits.fileBytesMax ?? FORM_FILE_BYTES_MAX,
+      maxParts: limits.partsMax ?? FORM_PARTS_MAX,
+      // The body limit holds the total.
+      maxTotalSize: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  *read(): Generator<Wait, FormPart | null, unknown> {
+    for (;;) {
+      const wasParsing = this.#parsed !== null;
+      const part = this.#nextParsed();
+      if (part !== null) return part;
+      if (wasParsing) continue;
+      if (this.#isOver) return null;
+      const bytes = yield* this.#nextBytes();
+      if (bytes.length > 0) this.#parsed = this.#parser.write(bytes);
+    }
+  }
+
+  /** Bytes of the body, a few kilobytes at least until it ends. */
+  *#nextBytes(): Generator<Wait, Uint8Array, unknown> {
+    while (this.#size < FORM_PIECE_BYTES && !this.#isOver) {
+      const piece = yield* this.#source.read();
+      this.#isOver = piece === null;
+      if (piece === null) break;
+      this.#size += piece.length;
+      this.#pieces.add(piece);
+    }
+    const bytes = this.#pieces.join();
+    this.#pieces = new Pieces();
+    this.#size = 0;
+    return bytes;
+  }
+
+  #nextParsed(): FormPart | null {
+    try {
+      if (this.#fault !== null) throw this.#fault;
+      const next = this.#parsed?.next();
+      if (next?.done === false) return formPart(next.value);
+      if (next === undefined && this.#isOver && !this.#isWhole())
+        throw faulty("a multipart body ended before its last boundary");
+    } catch (error) {
+      // Behind the last boundary may stand anything (RFC 2046 section 5.1.1), and the library would have none of it in a piece of its own.
+      if (!(error instanceof MultipartParseError && this.#isWhole())) {
+        this.#fault = rejectionOf(error);
+        throw this.#fault;
+      }
+    }
+    this.#parsed = null;
+    return null;
+  }
+
+  #isWhole(): boolean {
+    try {
+      this.#parser.finish();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function formPart(part: MultipartPart): FormPart {
+  const disposition = part.headers["content-disposition"] ?? "";
+  const name = parameter(NAME, disposition) ?? part.name;
+  // `filename*` is only for the library: no browser sends it.
+  const fileName = parameter(FILE_NAME, disposition) ?? part.filename;
+  if (name === undefined) throw faulty("a part of a form has no name");
+  const type = part.headers["content-type"] ?? "";
+  const { bytes } = part;
+  return {
+    name: unescaped(name),
+    fileName: fileName === undefined ? null : unescaped(fileName),
+    type: type === "" ? "text/plain" : type,
+    bytes: bytes as Uint8Array<ArrayBuffer>,
+    text: () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes),
+  };
+}
+
+const NAME = /;\s*name="((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"/i;
+const FILE_NAME = /;\s*filename="((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"/i;
+
+/**
+ * A parameter in quotes, `undefined` when there is none. The library would trim it and take every backslash for an escape; browsers send both
+ * as they are, and clients that escape do it before a quote and a backslash only.
+ */
+function parameter(pattern: RegExp, disposition: string): string | undefined {
+  return pattern.exec(disposition)?.[1]?.replace(/\\(["\\])/g, "$1");
+}
+
+/** Browsers write three characters of a name as if it were a URL, and only those three (HTML Standard, section 4.10.22.8). */
+function unescaped(name: string): string {
+  return name.replace(/%(?:0A|0D|22)/gi, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
+}
+
+// --- the head of the request ---------------------------------------------------------------------------------------------------
+
+function typeOf({ contentType }: FormSource): string {
+  const [type = ""] = contentType.split(";");
+  return type.trim().toLowerCase();
+}
+
+/** @throws Rejection: 415 unless the body is a multipart form, 400 unless it has a boundary of the characters and length that RFC 2046 allows. */
+function boundaryOf(source: FormSource): string {
+  if (typeOf(source) !== MULTIPART)
+    throw new Rejection(415, "ERR_HTTP_CONTENT_TYPE", "the body is no form of a type that is read here");
+  const match = /;\s*boundary=(?:"([^"]*)"|([^;\s]*))/i.exec(source.contentType);
+  const boundary = match?.[1] ?? match?.[2] ?? "";
+  if (!/^[\w'()+,\-./:=? ]{0,69}[\w'()+,\-./:=?]$/.test(boundary))
+    throw faulty("the boundary of a form is missing or wrong");
+  return boundary;
+}
+
+// --- faults --------------------------------------------------------------------------------------------------------------------
+
+/** A list of a million empty fields fits into a small body, and takes a hundred times its memory. */
+function withinLimit(text: string, { partsMax = FORM_PARTS_MAX }: FormLimits): string {
+  let fields = 1;
+  for (let at = text.indexOf("&"); at !== -1; at = text.indexOf("&", at + 1))
+    if (++fields > partsMax) throw tooLarge("a form has too many fields");
+  return text;
+}
+
+/** What the library throws, as the client's fault: errors of its own, and a TypeError for a head that is no UTF-8. @throws any other error */
+function rejectionOf(error: unknown): Rejection {
+  if (error instanceof Rejection) return error;
+  if (!(error instanceof MultipartParseError || error instanceof TypeError)) throw error;
+  if (error instanceof MaxPartsExceededError) return tooLarge("a form has too many parts");
+  if (error instanceof MaxFileSizeExceededError) return tooLarge("a part of a form is too long");
+  if (error instanceof MaxHeaderSizeExceededError) return tooLarge("the head of a part of a form is too long");
+  return faulty("a multipart body is not well-formed");
+}
+
+function faulty(reason: string): Rejection {
+  return new Rejection(400, "ERR_HTTP_FORM", reason);
+}
+
+function tooLarge(reason: string): Rejection {
+  return new Rejection(413, "ERR_HTTP_FORM_TOO_LARGE", reason);
+}
