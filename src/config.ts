@@ -9,6 +9,11 @@ export const PASS_STEPS_MAX: number = 256;
 /** Leaves that may finish without parking in one step. A handler fed by an always-ready peer then goes to the end of the ring. */
 export const STEP_BUDGET: number = 128;
 
+/** Bytes handed to the kernel that use up a step's budget, and those that use up a pass. A kernel takes megabytes for a peer that does not read:
+ * without them 200 such peers held everybody else up for six seconds. A pass of 1 MiB takes half a millisecond. */
+export const STEP_BYTES: number = 64 * 1024;
+export const PASS_BYTES: number = 1024 * 1024;
+
 /** Steps inside each other when a task joins one that is the next to run: each takes a piece of the native stack. */
 export const NESTED_STEPS_MAX: number = 1;
 

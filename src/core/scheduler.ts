@@ -6,7 +6,15 @@
 // fire inside our own calls, and a running generator cannot be resumed. What a resume carries is fixed when the task is woken,
 // so a late cancel never overwrites a delivered value. A pass is bounded, so that tasks cannot starve sockets.
 
-import { NESTED_STEPS_MAX, PASS_STEPS_MAX, REPORTS_MAX, RING_TASKS_INITIAL, STEP_BUDGET } from "../config.ts";
+import {
+  NESTED_STEPS_MAX,
+  PASS_BYTES,
+  PASS_STEPS_MAX,
+  REPORTS_MAX,
+  RING_TASKS_INITIAL,
+  STEP_BUDGET,
+  STEP_BYTES,
+} from "../config.ts";
 import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
 import { deadlock } from "./deadlock.ts";
 import { swallowedReport, watch, watchForgotten } from "./forgotten.ts";
@@ -20,6 +28,7 @@ import {
   type AnyTask,
   budgetLeft,
   CANCELLED,
+  chargeMore,
   enterStep,
   FAILED,
   type Kernel,
@@ -225,10 +234,9 @@ export class Scheduler implements Kernel, HostClient {
     const outer = running;
     const leaves = budgetLeft();
     // Counted by `steps`, as steps inside steps belong to the pass too.
-    const last = this.steps + PASS_STEPS_MAX;
-    this.lastStep = last;
+    this.lastStep = this.steps + PASS_STEPS_MAX;
     try {
-      while (this.steps < last) {
+      while (this.steps < this.lastStep) {
         const task = ring.shift();
         if (task === undefined) break;
         this.step(task);
@@ -243,6 +251,16 @@ export class Scheduler implements Kernel, HostClient {
       this.alarmAt = this.timers.earliest;
       this.host.wakeAt(this.alarmAt);
     } else if (this.alarmAt !== Number.POSITIVE_INFINITY && this.timers.armed === 0) this.askForTurn();
+  }
+
+  /**
+   * `bytes` went to the kernel. They count against step and pass as steps and leaves do: a peer for which the kernel takes whatever comes would
+   * otherwise keep its handler running, and all others waiting.
+   */
+  moved(bytes: number): void {
+    if (bytes < MOVED_BYTES_MIN) return;
+    this.lastStep -= Math.floor(bytes / BYTES_PER_STEP);
+    chargeMore(Math.floor(bytes / BYTES_PER_LEAF));
   }
 
   runIfNext(task: AnyTask): boolean {
@@ -347,6 +365,11 @@ export class Scheduler implements Kernel, HostClient {
     if (this.reported++ < REPORTS_MAX) this.host.report(text);
   }
 }
+
+/** What of the budgets of a step and a pass a byte uses up; less than a kibibyte at once is not counted. */
+const BYTES_PER_LEAF = STEP_BYTES / STEP_BUDGET;
+const BYTES_PER_STEP = PASS_BYTES / PASS_STEPS_MAX;
+const MOVED_BYTES_MIN = 1024;
 
 const OVER: Stepper<never> = {
   next(): never {

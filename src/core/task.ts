@@ -250,6 +250,11 @@ export function charge(): boolean {
   return --budget >= 0;
 }
 
+/** @internal Takes `leaves` from the step's budget. */
+export function chargeMore(leaves: number): void {
+  budget -= leaves;
+}
+
 /** @internal What `enterStep` replaced is kept by the scheduler and put back after the step, so that schedulers and steps nest. */
 export function budgetLeft(): number {
   return budget;

@@ -173,8 +173,10 @@ export abstract class ConnState implements SocketHandler, Flushable {
     const { outbox } = this;
     if (this.gone || this.#blocked) return;
     if (outbox.pending > 0) {
+      const { sent } = outbox;
       if (!outbox.flushTo(this.socket)) this.#outputLost();
       else {
+        this.scheduler.moved(outbox.sent - sent);
         this.#blocked = outbox.pending > 0;
         this.closing?.progressed();
       }
