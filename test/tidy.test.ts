@@ -13,6 +13,7 @@ type Sources = ReadonlyMap<string, string>;
 
 const ROOT = join(import.meta.dir, "..");
 const PACKAGES: ReadonlySet<string> = new Set(Object.keys((manifest as { dependencies?: object }).dependencies ?? {}));
+const DEV_PACKAGES: ReadonlySet<string> = new Set(Object.keys(manifest.devDependencies));
 const PACKAGE_DOORS: ReadonlySet<string> = new Set(["millrace", "millrace/http", "millrace/sim"]);
 
 /** The files from which every other file in src must be reachable. */
@@ -178,13 +179,14 @@ function deadFiles(files: Sources, doors: readonly string[]): string[] {
   return [...files.keys()].filter((path) => !alive.has(path));
 }
 
-/** An example sees what a user sees: the package by its name, builtins, and files of its own folder. */
-function badExampleImports(files: Sources): string[] {
+/** An example sees what a user sees: the package by its name, builtins, files of its own folder, and what a user would install beside it. */
+function badExampleImports(files: Sources, packages: ReadonlySet<string>): string[] {
   const bad: string[] = [];
   for (const [path, source] of files) {
     for (const { specifier, line } of importsOf(source)) {
-      const own = isRelative(specifier) && resolve(path, specifier).startsWith("examples/");
-      if (!own && !PACKAGE_DOORS.has(specifier) && !isBuiltin(specifier)) bad.push(`${path}:${line}: "${specifier}"`);
+      const isOwn = isRelative(specifier) && resolve(path, specifier).startsWith("examples/");
+      const isInstalled = PACKAGE_DOORS.has(specifier) || packages.has(packageName(specifier));
+      if (!isOwn && !isInstalled && !isBuiltin(specifier)) bad.push(`${path}:${line}: "${specifier}"`);
     }
   }
   return bad;
@@ -314,11 +316,12 @@ describe("the import table", () => {
   });
 
   test("keeps examples on the public entry points", () => {
-    expect(badExampleImports(examples)).toEqual([]);
+    expect(badExampleImports(examples, DEV_PACKAGES)).toEqual([]);
     const control = {
       "examples/echo.ts": 'import "../src/index.ts"; import "millrace/core"; import { run } from "millrace";',
+      "examples/mounted.ts": 'import { Hono } from "listed"; import { cors } from "listed/cors"; import "unlisted";',
     };
-    expect(badExampleImports(sources(control))).toHaveLength(2);
+    expect(badExampleImports(sources(control), new Set(["listed"]))).toHaveLength(3);
   });
 });
 

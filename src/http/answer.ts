@@ -47,15 +47,19 @@ export class Answer {
     return this.#answered === this.#exchange.number;
   }
 
-  /** Puts head and body into the outbox, of a streamed reply the head only. @throws UnsendableError; Rejection when the body was faulty */
+  /**
+   * Puts head and body into the outbox, of a streamed reply the head only.
+   * @throws UnsendableError; Rejection when the body was faulty and the reply tells of no error.
+   */
   send(reply: Reply): void {
     const { bodyOver, rejection } = this.#exchange;
     const { body, status } = reply;
-    if (rejection !== null) throw rejection;
+    // The body was faulty. A handler that caught that may tell the client in its own way, as long as it tells of an error.
+    if (rejection !== null && status < 400) throw rejection;
     if (status < 200) throw interimStatus(status);
     // A stream may still read the body. A handler that swallowed a cancel has its answer sent, and that is all.
     const closes = !bodyOver && (typeof body === "function" ? this.#continueIsDue() : this.#bodyEndsConnection());
-    if (closes || this.#node.cause !== null) this.keepAlive = false;
+    if (closes || rejection !== null || this.#node.cause !== null) this.keepAlive = false;
     if (typeof body === "string") this.#sendText(reply, body);
     else if (typeof body === "function") this.#sendHead(reply, this.#streamLength(reply));
     else {
@@ -63,6 +67,7 @@ export class Answer {
       if (body !== null && this.#mayHaveBody(status)) this.#conn.outbox.push(body);
     }
     this.#accepted(status);
+    if (rejection !== null) this.#exchange.host.rejected(rejection);
   }
 
   /** Sends the head of a streamed reply whose body nobody wants. @throws as {@link send} */

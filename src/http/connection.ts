@@ -222,16 +222,18 @@ export class HttpConnection implements ExchangeHost {
   #answerError(error: unknown): boolean {
     if (isCancelled(error)) throw error;
     const answer = this.#answer;
-    const rejection = this.#exchange.rejection ?? (error instanceof Rejection ? error : null);
+    const { rejection } = this.#exchange;
     const clientGone = this.conn.output !== OPEN;
     if (clientGone && (isEndOfConnection(error) || error instanceof ClientGoneError)) return false;
     const { begun } = answer;
     if (rejection !== null) this.#reject(rejection);
+    else if (error instanceof Rejection) this.rejected(error);
     else this.#server.options.onError(error);
     if (begun) answer.cut();
     if (begun || clientGone || rejection !== null) return false;
     if (this.#watch.node.cause !== null) answer.keepAlive = false;
-    answer.refuse(500);
+    // What the handler rejects by itself, such as a body that is no JSON, leaves the framing sound: the connection goes on.
+    answer.refuse(error instanceof Rejection ? error.status : 500);
     return true;
   }
 

@@ -6,15 +6,25 @@ import type { Operation } from "../core/operation.ts";
 import { readAll, readChunk } from "./body-reader.ts";
 import { type Cookies, cookiesOf } from "./cookies.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
-import { BodySource } from "./fetch/body-source.ts";
+import { BodySource, bodyStream } from "./fetch/body-source.ts";
+import { plainUrl } from "./fetch/url.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Forwarded, forwardedOf, type Trust } from "./forwarded.ts";
 import { type FormLimits, type FormParts, type FormSource, readForm, readParts } from "./form-data.ts";
 import { HeadFields, type RequestHeaders, TrailerFields } from "./request-headers.ts";
 import { BODY_CHUNKED, BODY_NONE } from "./wire/framing.ts";
-import type { Rejection } from "./wire/rejection.ts";
+import { Rejection } from "./wire/rejection.ts";
 import { sliceLatin1 } from "./wire/text.ts";
 import type { Wait } from "../core/task.ts";
+
+/** What few requests are asked for: kept apart, because every request pays for a field. */
+interface Extras {
+  query: URLSearchParams | null;
+  cookies: Cookies | null;
+  forwarded: Forwarded | null;
+  /** Below the prefix of a mount: what is left of the path. */
+  localPath: string | null;
+}
 
 /** One request. `Params` is what its route has as parameters. */
 export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
@@ -23,11 +33,8 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   readonly #exchange: Exchange;
   readonly #number: number;
   #target: string | null = null;
-  #query: URLSearchParams | null = null;
   #headers: RequestHeaders | null = null;
-  #forwarded: Forwarded | null = null;
-  #cookies: Cookies | null = null;
-  #localPath: string | null = null;
+  #extras: Extras | null = null;
 
   /** @internal */
   constructor(exchange: Exchange) {
@@ -66,22 +73,23 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
 
   /** The path that a router matches: below the prefix of a {@link mount} what is left of it, else all. Begins with a slash, except for `*`. */
   get localPath(): string {
-    return this.#localPath ?? this.path;
+    return this.#extras?.localPath ?? this.path;
   }
 
   /** @internal A mounted handler takes over: `path` is what its prefix has left over. */
   enterMount(path: string): void {
-    this.#localPath = path;
+    this.#rest.localPath = path;
   }
 
   /** The query, parsed. */
   get query(): URLSearchParams {
-    if (this.#query === null) {
+    const rest = this.#rest;
+    if (rest.query === null) {
       const { target } = this;
       const at = target.indexOf("?");
-      this.#query = new URLSearchParams(at === -1 ? "" : target.slice(at + 1));
+      rest.query = new URLSearchParams(at === -1 ? "" : target.slice(at + 1));
     }
-    return this.#query;
+    return rest.query;
   }
 
   get headers(): RequestHeaders {
@@ -96,8 +104,9 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
 
   /** The cookies that came along, percent-decoded where that is possible. Of two with one name the first counts. */
   get cookies(): Cookies {
-    this.#cookies ??= cookiesOf(this.headers.getAll("cookie"));
-    return this.#cookies;
+    const rest = this.#rest;
+    rest.cookies ??= cookiesOf(this.headers.getAll("cookie"));
+    return rest.cookies;
   }
 
   /** Host and port that were asked for, as sent; empty when an HTTP/1.0 client named none. With `trustProxy`, what the proxy was asked for. */
@@ -161,9 +170,22 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     return new TextDecoder().decode(yield* this.bytes());
   }
 
-  /** The whole body as JSON. @throws SyntaxError when it is none; otherwise as {@link read} */
+  /** The whole body as JSON. @throws Rejection (400, with the parser's error as its cause) when it is none; otherwise as {@link read} */
   *json(): Generator<Wait, unknown, unknown> {
-    return JSON.parse(yield* this.text());
+    const body = yield* this.text();
+    try {
+      return JSON.parse(body);
+    } catch (cause) {
+      throw new Rejection(400, "ERR_HTTP_JSON", "the body is no JSON", { cause });
+    }
+  }
+
+  /**
+   * The body as a web stream, for `fetch` and its like; `null` when there is none. It is read at the pace of who reads it, and fails once the
+   * request is answered.
+   */
+  stream(): ReadableStream<Uint8Array> | null {
+    return this.hasBody ? bodyStream(this.promisedBody()) : null;
   }
 
   /**
@@ -193,6 +215,14 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     this.#exchange.host.rejected(rejection);
   }
 
+  /** @internal What it was asked for as a URL. */
+  get url(): string {
+    const plain = plainUrl(this.#present("the URL"));
+    if (plain !== "") return plain;
+    const { protocol, host, target } = this;
+    return `${protocol}://${host === "" ? "localhost" : host}${target[0] === "/" ? target : `/${target}`}`;
+  }
+
   /** @internal The body for code that lives on promises. */
   promisedBody(): BodySource {
     return new BodySource(this.#present("the body"));
@@ -209,7 +239,8 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   }
 
   #behindProxies(trust: Trust): Forwarded {
-    if (this.#forwarded === null) {
+    const rest = this.#rest;
+    if (rest.forwarded === null) {
       const { bytes, start, framing, host } = this.#present("the origin");
       const { socket, secure } = host.conn;
       const source = {
@@ -218,9 +249,14 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
         host: sliceLatin1(bytes, start + framing.hostStart, start + framing.hostEnd),
         headers: this.headers,
       } as const;
-      this.#forwarded = forwardedOf(source, trust);
+      rest.forwarded = forwardedOf(source, trust);
     }
-    return this.#forwarded;
+    return rest.forwarded;
+  }
+
+  get #rest(): Extras {
+    this.#extras ??= { query: null, cookies: null, forwarded: null, localPath: null };
+    return this.#extras;
   }
 
   #present(what: string): Exchange {

@@ -1,8 +1,9 @@
 // Request bodies: read in pieces or whole, limited, not read at all, ending early.
 
 import { describe, expect, test } from "bun:test";
+import { until } from "../../src/concurrency/until.ts";
 import { sleep } from "../../src/core/sleep.ts";
-import { type HttpRequest, type Reply, router, stream, text } from "../../src/http/index.ts";
+import { type HttpRequest, json, type Rejection, type Reply, router, stream, text } from "../../src/http/index.ts";
 import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
 
 const CHUNKED = ["Transfer-Encoding: chunked"];
@@ -43,14 +44,15 @@ describe("HttpRequest's body", () => {
       },
     ));
 
-  test("HttpRequest.text replaces what is no UTF-8, and HttpRequest.json gives its own error to the handler", () =>
+  test("HttpRequest.text replaces what is no UTF-8, and HttpRequest.json throws a rejection that the handler may answer", () =>
     withServer(
       function* (incoming) {
         if (incoming.target === "/text") return text(encodeURIComponent(yield* incoming.text()));
         try {
           yield* incoming.json();
         } catch (error) {
-          return text((error as Error).name, { status: 422 });
+          const { name, cause } = error as Error;
+          return text(`${name}: ${(cause as Error).name}`, { status: 422 });
         }
         return text("never");
       },
@@ -58,7 +60,58 @@ describe("HttpRequest's body", () => {
         const peer = yield* world.ask(request("POST /text", ["Content-Length: 2"]), new Uint8Array([0xff, 0x41]));
         peer.send(request("POST /json", lengthOf("{"), "{"));
         yield* sleep(SOON_MS);
-        expect(bodiesOf(peer)).toEqual(["%EF%BF%BDA", "SyntaxError"]);
+        expect(bodiesOf(peer)).toEqual(["%EF%BF%BDA", "Rejection: SyntaxError"]);
+      },
+    ));
+
+  test("HttpRequest.json that is none is answered with 400, told to the hook and to no error log, and the connection goes on", () =>
+    withServer(
+      function* (incoming) {
+        return json(yield* incoming.json());
+      },
+      function* (world) {
+        const peer = yield* world.ask(
+          request("POST /", lengthOf("{"), "{") + request("POST /", lengthOf("[1]"), "[1]"),
+        );
+        expect(bodiesOf(peer)).toEqual(["400 Bad Request\n", "[1]"]);
+        expect(world.rejections).toMatchObject([{ code: "ERR_HTTP_JSON" }]);
+        expect([world.errors, peer.ended]).toEqual([[], false]);
+      },
+    ));
+
+  test("HttpRequest.bytes that breaks a rule may be answered by a handler in its own way, and the connection ends behind it", () =>
+    withServer(
+      function* (incoming) {
+        try {
+          return text(yield* incoming.text());
+        } catch (error) {
+          const { status } = error as Rejection;
+          return json({ error: status }, { status: incoming.target === "/fine" ? 200 : status });
+        }
+      },
+      function* (world) {
+        const long = yield* world.ask(request("POST /", lengthOf("12345"), "12345") + request("GET /"));
+        const fine = yield* world.ask(request("POST /fine", lengthOf("12345"), "12345"));
+        expect([bodiesOf(long), long.ended]).toEqual([['{"error":413}'], true]);
+        expect(responsesOf(long).all[0]?.headers.get("connection")).toBe("close");
+        // That all is well is not believed.
+        expect([bodiesOf(fine), fine.ended]).toEqual([["413 Content Too Large\n"], true]);
+        expect(world.rejections.map(({ status }) => status)).toEqual([413, 413]);
+      },
+      { bodyBytesMax: 4 },
+    ));
+
+  test("HttpRequest.stream is the body as a web stream, and null without one", () =>
+    withServer(
+      async (incoming) => {
+        const body = incoming.stream();
+        return text(body === null ? "none" : await new Response(body).text());
+      },
+      function* (world) {
+        const peer = yield* world.ask(request("POST /", lengthOf("abcdef"), "abc") + "def" + request("GET /"));
+        for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
+        yield* sleep(SOON_MS);
+        expect(bodiesOf(peer)).toEqual(["abcdef", "none"]);
       },
     ));
 

@@ -106,3 +106,17 @@ export class BodySource implements Reader, PromisedBody {
     return pieces.join();
   }
 }
+
+/** A stream of `source`. It reads a piece when one is asked for, and no earlier: what nobody reads stays with the client. */
+export function bodyStream(source: BodySource): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = await source.next();
+        if (piece === null) controller.close();
+        else controller.enqueue(piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -5,7 +5,7 @@
 // What was not asked for before the answer is sent is lost with the head that it stood in; after that it throws RequestOverError.
 
 import type { HttpRequest } from "../request.ts";
-import { BodySource } from "./body-source.ts";
+import { type BodySource, bodyStream } from "./body-source.ts";
 import { FetchHeaders } from "./headers.ts";
 
 /** Stands for the Request of one exchange. */
@@ -34,11 +34,7 @@ export class FetchRequest {
   }
 
   get url(): string {
-    if (this.#url === "") {
-      const { protocol, host, target } = this.#request;
-      // A flat string: routers look at each character, and a rope would be flattened by the first.
-      this.#url = `${protocol}://${host === "" ? "localhost" : host}${target[0] === "/" ? target : `/${target}`}`;
-    }
+    if (this.#url === "") this.#url = this.#request.url;
     return this.#url;
   }
 
@@ -54,7 +50,7 @@ export class FetchRequest {
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#real !== null) return this.#real.body;
     if (!this.#request.hasBody) return null;
-    this.#stream ??= streamOf(this.#bodySource());
+    this.#stream ??= bodyStream(this.#bodySource());
     return this.#stream;
   }
 
@@ -131,17 +127,3 @@ Object.assign(FetchRequest.prototype, {
   referrerPolicy: "",
 });
 Object.setPrototypeOf(FetchRequest.prototype, Request.prototype);
-
-/** Reads a piece when one is asked for, and no earlier: what nobody reads stays with the client. */
-function streamOf(source: BodySource): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const piece = await source.next();
-        if (piece === null) controller.close();
-        else controller.enqueue(piece);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}

@@ -17,6 +17,9 @@ import { typeOfBytes } from "./media-type.ts";
 import { type HeaderField, isReservedHeader } from "../wire/headers.ts";
 import { METHOD_HEAD } from "../wire/methods.ts";
 
+/** Bun's Headers know how many fields they hold. */
+type CountedHeaders = Headers & { readonly count?: number };
+
 /** What is used of a stream's reader. Bun's streams may hold text and buffers beside bytes. */
 interface Reader {
   read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
@@ -35,17 +38,27 @@ export function replyOfResponse(response: Response, request: HttpRequest<object>
   const headers: HeaderField[] = [];
   let type = "";
   let length = -1;
-  response.headers.forEach((value, name) => {
-    if (name === "content-type") type = value;
-    else if (!isReservedHeader(name)) headers.push([name, value]);
-    else if (name === "content-length") length = lengthOf(value);
-  });
+  const fields = response.headers as CountedHeaders;
+  // Most have no field, or their type alone: to look is cheaper than to go through them (4, 35 and 98 ns).
+  if (fields.count === 1) type = fields.get("content-type") ?? "";
+  if (fields.count !== 0 && type === "") {
+    const named = fields.get("connection");
+    fields.forEach((value, name) => {
+      if (name === "content-type") type = value;
+      else if (name === "content-length") length = lengthOf(value);
+      else if (!isReservedHeader(name) && (named === null || !isNamed(named, name))) headers.push([name, value]);
+    });
+  }
   const init = { status, headers };
   // Bun keeps to itself the type that a Response of text has by default, so text is told from bytes by its bytes.
   if (bytes !== null) return new Reply(type === "" ? typeOfBytes(bytes) : type, bytes, init);
   if (response.bodyUsed) throw new TypeError("Cannot send a Response: its body was used");
   const { body } = response;
-  if (body !== null) return replyOfStream(body.getReader(), type, init, length, host);
+  if (body !== null) {
+    // `fetch` takes codings off and leaves the fields as they came: then this is the length of something else.
+    const isDecoded = response.url !== "" && fields.has("content-encoding") && request.methodCode !== METHOD_HEAD;
+    return replyOfStream(body.getReader(), type, init, isDecoded ? -1 : length, host);
+  }
   // To HEAD a Response without a body says nothing about the length that GET would have.
   return request.methodCode === METHOD_HEAD ? new Reply(type, noBody, init, length) : new Reply(type, null, init);
 }
@@ -112,6 +125,11 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
     at += chunk.length;
   }
   return all;
+}
+
+/** Whether the Connection field lists `name`: it was meant for another connection (RFC 9110 section 7.6.1). */
+function isNamed(connection: string, name: string): boolean {
+  return connection.split(",").some((option) => option.trim().toLowerCase() === name);
 }
 
 /** Digits only: a Content-Length that an application made up some other way is left out. */

@@ -16,7 +16,7 @@ import { sendFile } from "./sending.ts";
 
 /** Options of {@link files}. */
 export interface FilesOptions {
-  /** Path of requests that the folder stands for, such as `/static`. Default `/`. */
+  /** Path of requests that the folder stands for, such as `/static`; below a {@link mount}, what is behind that. Default `/`. */
   readonly prefix?: string;
   /** File that answers for a folder; `false` for none. Default `index.html`. */
   readonly index?: string | false;
@@ -44,7 +44,7 @@ export interface FilesOptions {
  *
  * ```ts
  * const site = files("public", { cacheControl: (path) => (path.startsWith("assets/") ? "max-age=31536000, immutable" : "no-cache") });
- * router([["GET", "/api/time", time], ["GET", "/**", site]]);
+ * router([["GET", "/api/time", time], mount("/manual", files("docs")), ["GET", "/**", site]]);
  * ```
  */
 export function files(root: string, options: FilesOptions = {}): HttpHandler {
@@ -73,7 +73,10 @@ class StaticFolder {
 
   *answer(request: HttpRequest): Generator<Wait, Reply, unknown> {
     const { dotfiles = false, fallback } = this.#options;
-    const place = folderPath(request.path, this.#prefix, dotfiles);
+    const { localPath, path } = request;
+    // Where a mount's own path was asked for without a slash, `localPath` has one nevertheless.
+    const below = localPath === "/" && !path.endsWith("/") ? "" : localPath;
+    const place = folderPath(below, this.#prefix, dotfiles);
     const reply = place === null ? null : yield* this.#find(request, place);
     if (reply !== null) return reply;
     return fallback === undefined ? text("Not Found\n", { status: 404 }) : yield* replyOf(request, fallback(request));
@@ -113,7 +116,7 @@ function withSlash({ path, target }: HttpRequest): string {
 }
 
 function refusal(request: HttpRequest): Reply {
-  const headers = { allow: "GET, HEAD" };
+  const headers = { allow: "GET, HEAD, OPTIONS" };
   return request.method === "OPTIONS"
     ? empty(204, { headers })
     : text("Method Not Allowed\n", { status: 405, headers });

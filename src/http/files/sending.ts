@@ -77,9 +77,11 @@ function answerTo(request: HttpRequest<object>, file: OpenFile, what: Representa
   }
   const asked = methodCode === METHOD_GET ? headers.get("range") : null;
   // Nothing can be asked of a file without bytes that the whole of it does not answer: there is no Content-Range for it.
-  const ranges = asked !== null && size > 0 && rangeHolds(headers, validators, now) ? rangesOf(asked, size) : null;
+  let ranges = asked !== null && size > 0 && rangeHolds(headers, validators, now) ? rangesOf(asked, size) : null;
   if (ranges?.length === 0)
     return refusal("Range Not Satisfiable\n", 416, [["Content-Range", `bytes */${size}`], ACCEPT_RANGES], what);
+  // A coding is said of the whole body, and one of several parts is in none: clients would decode its boundaries.
+  if (what.coding !== "" && ranges !== null && ranges.length > 1) ranges = null;
   const fields = [...validatorFields(validators), ACCEPT_RANGES, ...what.fields];
   if (what.coding !== "") fields.push(["Content-Encoding", what.coding]);
   return contentOf(ranges, size, what, fields, () => drawBoundary(() => host.random()));
@@ -95,8 +97,10 @@ function contentOf(
   const { type, headers } = what;
   if (ranges !== null && ranges.length > 1) {
     // A type that the program put among its headers is that of the parts, and would hide the one of the whole.
-    const own = headerList(headers).filter(([name]) => name.toLowerCase() !== "content-type");
-    return { status: 206, fields: merged(fields, own), ...multipart(ranges, size, type, boundary()) };
+    const said = headerList(headers);
+    const own = said.filter((field) => !isType(field));
+    const partType = said.find(isType)?.[1] ?? type;
+    return { status: 206, fields: merged(fields, own), ...multipart(ranges, size, partType, boundary()) };
   }
   const range = ranges?.[0];
   if (range !== undefined) fields.push(["Content-Range", contentRange(range, size)]);
@@ -135,12 +139,23 @@ function headerList(headers: ReplyInit["headers"] | undefined): readonly HeaderF
     : Object.entries(headers as Record<string, string>);
 }
 
-/** `ours`, less what the program says itself, and the program's own. Only Vary adds up: leaving ours out would mix codings up in caches. */
+function isType([name]: HeaderField): boolean {
+  return name.toLowerCase() === "content-type";
+}
+
+/**
+ * `ours`, less what the program says itself, and the program's own. Only Vary adds up, unless the program's has all of ours: leaving ours out would
+ * mix codings up in caches.
+ */
 function merged(ours: readonly HeaderField[], own: readonly HeaderField[]): readonly HeaderField[] {
   if (own.length === 0) return ours;
   const said = new Set(own.map(([name]) => name.toLowerCase()));
-  said.delete("vary");
+  if (!own.some(variesByCoding)) said.delete("vary");
   return [...ours.filter(([name]) => !said.has(name.toLowerCase())), ...own];
+}
+
+function variesByCoding([name, value]: HeaderField): boolean {
+  return name.toLowerCase() === "vary" && /(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(value);
 }
 
 // --- bodies ------------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ export type RejectionCode =
   | "ERR_HTTP_CHUNK_EXTENSIONS_TOO_LARGE"
   | "ERR_HTTP_TRAILER"
   | "ERR_HTTP_TRAILER_TOO_LARGE"
+  | "ERR_HTTP_JSON"
   | "ERR_HTTP_METHOD_NOT_ALLOWED"
   | "ERR_HTTP_LENGTH_REQUIRED"
   | "ERR_HTTP_TIMEOUT"
@@ -45,8 +46,8 @@ export class Rejection extends MillraceError {
   /** Which rule was broken, in a few words. It never holds the peer's bytes, so it may be logged or sent. */
   readonly reason: string;
 
-  constructor(status: RejectionStatus, code: RejectionCode, reason: string) {
-    super(code, `Cannot accept the request: ${reason}`);
+  constructor(status: RejectionStatus, code: RejectionCode, reason: string, options?: ErrorOptions) {
+    super(code, `Cannot accept the request: ${reason}`, options);
     this.status = status;
     this.reason = reason;
   }

@@ -167,6 +167,11 @@ function fresh({ path, init }: Asked): [Asked, Asked] {
   ];
 }
 
+async function sumOf(request: IRequest): Promise<{ sum: number }> {
+  const numbers = (await request.json()) as number[];
+  return { sum: numbers.reduce((a, b) => a + b, 0) };
+}
+
 describe("fromFetch", () => {
   test("fromFetch runs a Hono application with its middleware as Bun.serve does", () =>
     withBoth(honoApp().fetch as never, async (ours, buns) => {
@@ -189,10 +194,7 @@ describe("fromFetch", () => {
     router
       .get("/", () => "Hello, World!")
       .get("/users/:id", ({ params, query }: IRequest) => json({ ...params, ...query }))
-      .post("/sum", async (request: IRequest) => {
-        const numbers = (await request.json()) as number[];
-        return { sum: numbers.reduce((a, b) => a + b, 0) };
-      })
+      .post("/sum", sumOf)
       .get("/fails", () => error(409, "no more flour"));
     const asked = [
       get("/"),

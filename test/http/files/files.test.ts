@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Steps } from "../../../src/core/operation.ts";
-import { files as folder, type FilesOptions, router, text } from "../../../src/http/index.ts";
+import { files as folder, type FilesOptions, mount, router, text } from "../../../src/http/index.ts";
 import { request, responsesOf, SOON_MS } from "../support.ts";
 import { NASTY_PATHS } from "./nasty-paths.ts";
 import { type FileWorld, THEN, THEN_TEXT, withFiles } from "./support.ts";
@@ -92,10 +92,10 @@ describe("files", () => {
     onSite({}, function* ({ ask, files }) {
       const post = yield* ask("POST /a.txt", "Content-Length: 0");
       expect(post.status).toBe(405);
-      expect(post.headers.get("allow")).toBe("GET, HEAD");
+      expect(post.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
       const options = yield* ask("OPTIONS /a.txt");
       expect(options.status).toBe(204);
-      expect(options.headers.get("allow")).toBe("GET, HEAD");
+      expect(options.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
       expect(files.statistics.opened).toBe(0);
     }));
 
@@ -128,6 +128,38 @@ describe("files", () => {
         expect((yield* world.ask("GET /docs/b.txt")).body).toBe("b");
         expect((yield* world.ask("HEAD /docs/b.txt")).status).toBe(200);
         expect((yield* world.ask("GET /%2e%2e/secret.txt")).status).toBe(404);
+      },
+    ));
+
+  test("stands for the rest of the path below a mount", () =>
+    withFiles(
+      router([
+        mount("/static", folder("/srv/site")),
+        mount("/of/:tenant", folder("/srv/site", { prefix: "/files" })),
+        mount("/deep", router([mount("/er", folder("/srv/site"))])),
+      ]),
+      function* (world) {
+        layOut(world);
+        const { ask } = world;
+        const found: [path: string, body: string][] = [
+          ["/static/a.txt", "a"],
+          ["/static/", "<home>"],
+          ["/static/docs/", "<docs>"],
+          ["/of/me/files/docs/b.txt", "b"],
+          ["/deep/er/a.txt", "a"],
+        ];
+        for (const [path, body] of found) expect((yield* ask(`GET ${path}`)).body).toBe(body);
+        // Links in the index would lead beside the folder without the slash.
+        const moved: [path: string, location: string][] = [
+          ["/static?q", "/static/?q"],
+          ["/static/docs", "/static/docs/"],
+          ["/of/me/files", "/of/me/files/"],
+          ["/deep/er", "/deep/er/"],
+        ];
+        for (const [path, location] of moved)
+          expect((yield* ask(`GET ${path}`)).headers.get("location")).toBe(location);
+        for (const path of ["/static/../secret.txt", "/static/%2e%2e/secret.txt", "/static//a.txt", "/of/me", "/of//files"])
+          expect((yield* ask(`GET ${path}`)).status).toBe(404);
       },
     ));
 
@@ -226,6 +258,15 @@ describe("files with precompressed siblings", () => {
       { headers: { vary: "Origin", "x-own": "1" } },
     ));
 
+  test.each(["accept-encoding", "Origin, Accept-Encoding", "*"])("adds nothing to a Vary of %j", (vary) =>
+    compressed(
+      function* ({ ask }) {
+        expect((yield* ask("GET /app.js", "Accept-Encoding: br")).headers.get("vary")).toBe(vary);
+      },
+      { headers: { vary } },
+    ),
+  );
+
   test("has a tag for each coding, and conditions and ranges within it", () =>
     compressed(function* ({ ask }) {
       const tags = new Set<string>();
@@ -246,6 +287,10 @@ describe("files with precompressed siblings", () => {
       expect(part.status).toBe(206);
       expect(part.body).toBe("br");
       expect(part.headers.get("content-encoding")).toBe("br");
+      // A coding is of the whole body, and a body of several parts is in none: clients would unpack its boundaries.
+      const whole = yield* ask("GET /app.js", "Accept-Encoding: br", "Range: bytes=0-0,3-3");
+      expect([whole.status, whole.body]).toEqual([200, "in br"]);
+      expect((yield* ask("GET /app.js", "Range: bytes=0-0,3-3")).status).toBe(206);
     }));
 
   test("passes over a sibling that is older than its original, or leads out of the folder", () =>

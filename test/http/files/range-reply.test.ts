@@ -61,9 +61,9 @@ describe("file", () => {
         expect(response.status).toBe(206);
         expect(response.headers.get("x-own")).toBe("1");
         expect(partsOf(response)).toEqual([
-          { type: "text/plain; charset=utf-8", range: "bytes 7-9/10", content: "789" },
-          { type: "text/plain; charset=utf-8", range: "bytes 0-1/10", content: "01" },
-          { type: "text/plain; charset=utf-8", range: "bytes 4-4/10", content: "4" },
+          { type: "text/x-own", range: "bytes 7-9/10", content: "789" },
+          { type: "text/x-own", range: "bytes 0-1/10", content: "01" },
+          { type: "text/x-own", range: "bytes 4-4/10", content: "4" },
         ]);
       },
     ));
