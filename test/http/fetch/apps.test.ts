@@ -167,9 +167,8 @@ function fresh({ path, init }: Asked): [Asked, Asked] {
   ];
 }
 
-async function sumOf(request: IRequest): Promise<{ sum: number }> {
-  const numbers = (await request.json()) as number[];
-  return { sum: numbers.reduce((a, b) => a + b, 0) };
+function sumOf(request: IRequest): Promise<{ sum: number }> {
+  return request.json().then((numbers: number[]) => ({ sum: numbers.reduce((a, b) => a + b, 0) }));
 }
 
 describe("fromFetch", () => {
