@@ -72,15 +72,19 @@ class ZlibCompressor implements Compressor {
 
   push(data: Uint8Array, step: CompressorStep): Promise<readonly Uint8Array[]> {
     const transform = this.#transform;
+    // One that was let go of would never tell that it has ended.
+    if (transform.destroyed) return Promise.resolve([]);
     const call = Promise.withResolvers<readonly Uint8Array[]>();
     const { promise } = call;
-    const done = (): void => {
-      call.resolve(this.#out);
+    const done = (error?: Error | null): void => {
+      // Told here before the stream's own event: a call that was settled by then would have lost its data without a word.
+      if (error instanceof Error) call.reject(error);
+      else call.resolve(this.#out);
       this.#out = [];
     };
     this.#call = call;
     if (step === "end") {
-      transform.once("end", done);
+      transform.once("end", () => done());
       transform.end(data);
       return promise;
     }

@@ -19,9 +19,9 @@ export interface Compression {
 export interface Compressor {
   /**
    * Takes all of `data` and gives what comes out, which may be nothing: it may also come with a later call. One call at a time. Until the promise
-   * has settled `data` belongs to the compressor.
+   * has settled `data` belongs to the compressor. Rejects when the compressor breaks, and is of no use from then on.
    */
   push(data: Uint8Array, step: CompressorStep): Promise<readonly Uint8Array[]>;
-  /** Lets go of the memory, after a push under way, whose promise then gives nothing. Never throws; a second call does nothing. */
+  /** Lets go of the memory, after a push under way. That push and later ones give nothing. Never throws; a second call does nothing. */
   close(): void;
 }

@@ -4,7 +4,7 @@
 //
 // Before a head is sent it is settled whether the connection goes on (`keepAlive`), because the head says so; behind it no 100 may follow.
 
-import { DRAIN_BODY_BYTES_MAX, GATHER_BYTES } from "../config.ts";
+import { GATHER_BYTES } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
 
 import type { Conn } from "../net/conn.ts";
@@ -162,7 +162,7 @@ export class Answer {
 
   /** Whether a body that nobody has read is worth reading to keep the connection. Decided before the head of the answer is sent. */
   #bodyEndsConnection(): boolean {
-    return this.#continueIsDue() || this.#exchange.announcedBytes > DRAIN_BODY_BYTES_MAX;
+    return this.#continueIsDue() || this.#exchange.announcedBytes > this.#exchange.host.drainBodyBytesMax;
   }
 
   /** The client may be waiting for a 100 before it sends its body. */

@@ -148,6 +148,10 @@ export class HttpConnection implements ExchangeHost {
     return this.#server.limits;
   }
 
+  get drainBodyBytesMax(): number {
+    return this.#server.options.drainBodyBytesMax;
+  }
+
   get trust(): Trust | null {
     return this.#server.options.trust;
   }
@@ -202,14 +206,16 @@ export class HttpConnection implements ExchangeHost {
     const exchange = this.#exchange;
     const answer = this.#answer;
     exchange.dropBody();
+    // The limit was weighed before the head of the answer was sent. From there on the client counts on the connection.
+    const bytesMax = Math.max(this.drainBodyBytesMax, DRAIN_PROMISED_BYTES_MAX);
     let dropped = 0;
-    if (exchange.announcedBytes > DRAIN_PROMISED_BYTES_MAX) {
+    if (exchange.announcedBytes > bytesMax) {
       answer.keepAlive = false;
       return;
     }
     for (let chunk: Uint8Array | null; (chunk = yield* readChunk(exchange)) !== null;) {
       dropped += chunk.length;
-      if (dropped > DRAIN_PROMISED_BYTES_MAX) {
+      if (dropped > bytesMax) {
         answer.keepAlive = false;
         return;
       }

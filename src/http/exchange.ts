@@ -16,6 +16,8 @@ import { Rejection } from "./wire/rejection.ts";
 export interface ExchangeHost {
   readonly conn: ConnState;
   readonly limits: HttpLimits;
+  /** Bytes of an unread body that are worth reading to keep the connection. */
+  readonly drainBodyBytesMax: number;
   /** Which proxies are believed; `null` for none. */
   readonly trust: Trust | null;
   /** Aborts when the client is gone or the server is cancelled. */

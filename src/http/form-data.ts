@@ -1,7 +1,8 @@
 // Forms: the body of a request as `multipart/form-data` (RFC 7578), by the library, or as `application/x-www-form-urlencoded`.
 //
 // A multipart body is parsed while it comes: what was parsed is dropped, what nobody asks for yet stays with the client. A part is given when it
-// is whole. The body limit holds here as for every body; the limits on parts bound what a body within it can be made of.
+// is whole. The body limit holds here as for every body; the limits on parts bound what a body within it can be made of. Names are
+// read here: the library would trim them, take each backslash for an escape, and write to the console about a charset that it does not know.
 //
 // What the client did wrong is a `Rejection`, with a status to answer with: uncaught, it is answered so and the connection closes. A handler that
 // catches it may answer as it likes, and the connection goes on.
@@ -25,7 +26,7 @@ import { Rejection } from "./wire/rejection.ts";
 export interface FormLimits {
   /** Fields and files together. Default 1,000. */
   readonly partsMax?: number;
-  /** Bytes of the head of a part. Default 8 KiB. */
+  /** Bytes of the head of a part, and of what may stand before the first. Default 8 KiB. */
   readonly headerBytesMax?: number;
   /** Bytes of one field or file. Default 16 MiB. */
   readonly fileBytesMax?: number;
@@ -65,7 +66,8 @@ export function* readForm(source: FormSource, limits: FormLimits): Generator<Wai
   const form = new FormData();
   if (typeOf(source) === URLENCODED) {
     const text = yield* source.text();
-    for (const [name, value] of new URLSearchParams(withinLimit(text, limits))) form.append(name, value);
+    // One question mark at the front would be taken for that of a query, and dropped.
+    for (const [name, value] of new URLSearchParams(`?${withinLimit(text, limits)}`)) form.append(name, value);
     return form;
   }
   const parts = new PartReader(source, limits);
@@ -83,9 +85,15 @@ export function readParts(source: FormSource, limits: FormLimits): FormParts {
   return { next: () => new Once("the next part of a form", () => reader.read()) };
 }
 
+const LINE_END = Buffer.from("\r\n");
+
 class PartReader {
   readonly #source: FormSource;
   readonly #parser: MultipartParser;
+  /** The first boundary, with the end of the line before it: bodies are read as if they had one there. */
+  readonly #opening: string;
+  readonly #preambleBytesMax: number;
+  #isOpen = false;
   /** Parts that were parsed out of the last bytes. */
   #parsed: Iterator<MultipartPart, void> | null = null;
   /** Bytes of the body that the parser has not got: they are kept over a cancelled read. */
@@ -97,8 +105,13 @@ class PartReader {
 
   constructor(source: FormSource, limits: FormLimits) {
     this.#source = source;
-    this.#parser = new MultipartParser(boundaryOf(source), {
-      maxHeaderSize: limits.headerBytesMax ?? FORM_HEADER_BYTES_MAX,
+    const boundary = boundaryOf(source);
+    const { headerBytesMax = FORM_HEADER_BYTES_MAX } = limits;
+    this.#opening = `\r\n--${boundary}`;
+    this.#preambleBytesMax = headerBytesMax;
+    this.#pieces.add(LINE_END);
+    this.#parser = new MultipartParser(boundary, {
+      maxHeaderSize: headerBytesMax,
       maxFileSize: limits.fileBytesMax ?? FORM_FILE_BYTES_MAX,
       maxParts: limits.partsMax ?? FORM_PARTS_MAX,
       // The body limit holds the total.
@@ -114,8 +127,19 @@ class PartReader {
       if (wasParsing) continue;
       if (this.#isOver) return null;
       const bytes = yield* this.#nextBytes();
-      if (bytes.length > 0) this.#parsed = this.#parser.write(bytes);
+      if (bytes.length > 0) this.#parsed = this.#isOpen ? this.#parser.write(bytes) : this.#open(bytes);
     }
+  }
+
+  /** Passes over what stands before the first boundary: RFC 2046 section 5.1.1 asks for it, and some clients send an empty line there. */
+  *#open(bytes: Uint8Array): Generator<MultipartPart, void> {
+    const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(this.#opening);
+    const preambleBytes = at === -1 ? bytes.length - this.#opening.length : at;
+    if (preambleBytes > this.#preambleBytesMax) throw faulty("a multipart body does not begin with its boundary");
+    this.#isOpen = at !== -1;
+    // All of it is looked at again with more.
+    if (at === -1) this.#pieces.add(bytes);
+    else yield* this.#parser.write(bytes.subarray(at + LINE_END.length));
   }
 
   /** Bytes of the body, a few kilobytes at least until it ends. */
@@ -162,31 +186,55 @@ class PartReader {
 }
 
 function formPart(part: MultipartPart): FormPart {
-  const disposition = part.headers["content-disposition"] ?? "";
-  const name = parameter(NAME, disposition) ?? part.name;
-  // `filename*` is only for the library: no browser sends it.
-  const fileName = parameter(FILE_NAME, disposition) ?? part.filename;
+  const parameters = parametersOf(part.headers["content-disposition"] ?? "");
+  const name = parameters.get("name");
   if (name === undefined) throw faulty("a part of a form has no name");
   const type = part.headers["content-type"] ?? "";
   const { bytes } = part;
   return {
     name: unescaped(name),
-    fileName: fileName === undefined ? null : unescaped(fileName),
+    fileName: fileNameOf(parameters),
     type: type === "" ? "text/plain" : type,
     bytes: bytes as Uint8Array<ArrayBuffer>,
     text: () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes),
   };
 }
 
-const NAME = /;\s*name="((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"/i;
-const FILE_NAME = /;\s*filename="((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"/i;
+/** Name, and value in quotes or without. */
+const PARAMETER = /;\s*([^=;"\s]+)\s*=\s*(?:"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"|([^;]+))/g;
 
 /**
- * A parameter in quotes, `undefined` when there is none. The library would trim it and take every backslash for an escape; browsers send both
- * as they are, and clients that escape do it before a quote and a backslash only.
+ * Parameters by name; of two with one name the first counts. Browsers send spaces and backslashes in quotes as they are, and clients that escape do
+ * it before a quote and a backslash only.
  */
-function parameter(pattern: RegExp, disposition: string): string | undefined {
-  return pattern.exec(disposition)?.[1]?.replace(/\\(["\\])/g, "$1");
+function parametersOf(disposition: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  for (const [, sent = "", quoted, plain = ""] of disposition.matchAll(PARAMETER)) {
+    const name = sent.toLowerCase();
+    const value = quoted === undefined ? plain.trim() : quoted.replace(/\\(["\\])/g, "$1");
+    if (!parameters.has(name)) parameters.set(name, value);
+  }
+  return parameters;
+}
+
+/** `filename*` is not for forms (RFC 7578 section 4.2), but .NET sends it, beside a `filename` that is encoded as in mail when it must be. */
+function fileNameOf(parameters: ReadonlyMap<string, string>): string | null {
+  const plain = parameters.get("filename");
+  const extended = parameters.get("filename*");
+  if (extended === undefined) return plain === undefined ? null : unescaped(plain);
+  const name = extendedValue(extended) ?? plain;
+  if (name === undefined) throw faulty("the name of a file in a form is in no coding that is read here");
+  return name;
+}
+
+/** A value as RFC 8187 has it, `undefined` when it is in another charset than UTF-8 or badly encoded. */
+function extendedValue(text: string): string | undefined {
+  const encoded = /^utf-8'[^']*'(.*)$/i.exec(text)?.[1];
+  try {
+    return encoded === undefined ? undefined : decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Browsers write three characters of a name as if it were a URL, and only those three (HTML Standard, section 4.10.22.8). */

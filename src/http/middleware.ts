@@ -18,6 +18,12 @@ import type { HttpHandler, RouteParams } from "./handler.ts";
  *   mapReply(request, next(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
  * ```
  *
+ * One that sends another reply in its place lets go of what the dropped one holds, such as an open file, which is closed late otherwise:
+ * ```ts
+ * if (typeof reply.body === "function") reply.body.abandon?.();
+ * return empty(403);
+ * ```
+ *
  * It may stand around the handler as a generator. Its `finally` runs when the handler fails and when the client leaves, too. A streamed
  * body is written after the handler has answered, so this is the time until then:
  * ```ts

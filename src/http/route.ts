@@ -64,7 +64,7 @@ export function route<const Pattern extends string>(
  *   ]),
  * ]);
  * ```
- * @throws TypeError for a prefix that does not begin with a slash, or that ends with one.
+ * @throws TypeError for a prefix that does not begin with a slash, or that ends with one, and for a pattern that does not begin with one.
  */
 export function group<const Prefix extends string, const Patterns extends readonly string[]>(
   prefix: Prefix,
@@ -73,6 +73,8 @@ export function group<const Prefix extends string, const Patterns extends readon
 ): Route[] {
   const base = baseOf(prefix, "group routes under");
   return (routes as readonly unknown[] as readonly Route[]).map(([method, pattern, handler, options = {}]) => {
+    if (!pattern.startsWith("/"))
+      throw new TypeError(`Cannot group the route ${pattern} under ${prefix}: it does not begin with a slash`);
     const { mountedSegments } = options;
     const moved = mountedSegments === undefined ? {} : { mountedSegments: mountedSegments + segmentsOf(base).length };
     return [method, base + pattern, use(middleware, handler), { ...options, ...moved }];

@@ -5,6 +5,7 @@ import {
   BODY_BYTES_PER_SECOND_MIN,
   BODY_STALL_MS,
   CHUNK_EXTENSION_BYTES_MAX,
+  DRAIN_BODY_BYTES_MAX,
   FIELDS_MAX,
   HALF_CLOSE_GRACE_MS,
   HEAD_BYTES_MAX,
@@ -46,6 +47,8 @@ export interface HttpOptions extends Partial<HttpLimits> {
   readonly writeStallMs?: number;
   /** Ms that a connection may be idle between requests. Default 75,000. */
   readonly keepAliveMs?: number;
+  /** Bytes of an unread body that are read and thrown away to keep the connection; a longer one closes it. Default 256 KiB. */
+  readonly drainBodyBytesMax?: number;
   /** Ms that a handler gets after the client's FIN. Default 2,000. */
   readonly halfCloseGraceMs?: number;
   /** Ms that handlers get when the server is cancelled. Default 10,000. */
@@ -85,13 +88,9 @@ function* runHttp(
   options: HttpOptions,
 ): Generator<Wait, never, unknown> {
   const { kernel } = runningTask("serve HTTP");
-  const server = new HttpServer(
-    kernel as Scheduler,
-    handler,
-    limitsOf(options),
-    settingsOf(options, kernel.host),
-    new Admission(options.hosts, compileTrust(options.trustProxy) !== null),
-  );
+  const settings = settingsOf(options, kernel.host);
+  const admission = new Admission(options.hosts, settings.trust !== null);
+  const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settings, admission);
   const grace = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
   return yield* serve(
     where,
@@ -122,6 +121,7 @@ function settingsOf(options: HttpOptions, host: Host): HttpSettings {
     bodyBytesPerSecondMin: options.bodyBytesPerSecondMin ?? BODY_BYTES_PER_SECOND_MIN,
     writeStallMs: options.writeStallMs ?? WRITE_STALL_MS,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    drainBodyBytesMax: options.drainBodyBytesMax ?? DRAIN_BODY_BYTES_MAX,
     halfCloseGraceMs: options.halfCloseGraceMs ?? HALF_CLOSE_GRACE_MS,
     trust: compileTrust(options.trustProxy),
     onError: onError === undefined ? report : guarded(host, "onError", onError),

@@ -17,6 +17,7 @@ export interface HttpSettings {
   readonly bodyBytesPerSecondMin: number;
   readonly writeStallMs: number;
   readonly keepAliveMs: number;
+  readonly drainBodyBytesMax: number;
   readonly halfCloseGraceMs: number;
   readonly trust: Trust | null;
   readonly onError: (error: unknown) => void;

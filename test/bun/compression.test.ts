@@ -1,7 +1,7 @@
 // The compression port on Bun: nothing is lost, nothing comes out of order, and a compressor can be let go of at any time.
 
-import { describe, expect, test } from "bun:test";
-import { brotliDecompressSync, constants, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { describe, expect, spyOn, test } from "bun:test";
+import { brotliDecompressSync, constants, createGzip, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { bunCompression } from "../../src/bun/compression.ts";
 import type { CompressorStep, ContentCoding } from "../../src/core/compression.ts";
 
@@ -22,6 +22,13 @@ function decode(coding: ContentCoding, data: Uint8Array): Buffer {
 /** Bytes that are like no others, and shrink somewhat. */
 function sample(size: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536))).map((byte) => byte & 0x3f);
+}
+
+/** Where the transforms of node:zlib have the method `name` from. */
+function prototypeWith(name: "_transform"): { _transform(...values: unknown[]): void } {
+  let prototype: object = createGzip();
+  while (!Object.hasOwn(prototype, name)) prototype = Object.getPrototypeOf(prototype) as object;
+  return prototype as ReturnType<typeof prototypeWith>;
 }
 
 describe("bunCompression", () => {
@@ -96,6 +103,27 @@ describe("bunCompression", () => {
       }
     },
   );
+
+  test.each(CODINGS)("a compressor of %s that is closed gives nothing to a later call", async (coding) => {
+    for (const step of ["gather", "flush", "end"] as const) {
+      const compressor = bunCompression.open(coding, LEVELS[coding][0] ?? 1);
+      compressor.close();
+      expect(await compressor.push(sample(100), step)).toEqual([]);
+    }
+  });
+
+  test.each(["gather", "flush", "end"] as const)("a compressor that breaks at %s rejects the call", async (step) => {
+    const broken = spyOn(prototypeWith("_transform"), "_transform").mockImplementation(
+      (_chunk: unknown, _encoding: unknown, done: (error: Error) => void) => done(new Error("no memory")),
+    );
+    try {
+      const compressor = bunCompression.open("gzip", 6);
+      await expect(compressor.push(sample(100), step)).rejects.toThrow("no memory");
+      compressor.close();
+    } finally {
+      broken.mockRestore();
+    }
+  });
 
   test("bunCompression refuses a level that there is none of", () => {
     expect(() => bunCompression.open("gzip", 10)).toThrow(RangeError);

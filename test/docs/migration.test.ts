@@ -1,32 +1,9 @@
 // The programs of docs/migration.md run, and each "after" answers what its "before" answers.
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Program } from "../subprocess.ts";
+import { answersOf, documentText, fetched, programsBelow as programsIn } from "./support.ts";
 
-const DOCUMENT = readFileSync(join(import.meta.dir, "../../docs/migration.md"), "utf8");
-
-/** The programs below a heading, in order. */
-function programsBelow(heading: string): string[] {
-  const [, part = ""] = DOCUMENT.split(`\n## ${heading}\n`);
-  const [own = ""] = part.split("\n## ");
-  return [...own.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, source = ""]) => source);
-}
-
-/** Runs a program on a free port and gives what `ask` makes of its address. */
-async function answersOf<T>(source: string, ask: (origin: string) => Promise<T>): Promise<T> {
-  await using program = Program.source(source, { PORT: "0" });
-  const line = (await program.line()) ?? "";
-  expect(line).toStartWith("ready: http://127.0.0.1:");
-  return await ask(line.slice("ready: ".length));
-}
-
-async function fetched(origin: string, path: string, init: RequestInit = {}): Promise<unknown[]> {
-  const response = await fetch(`${origin}${path}`, init);
-  const type = (response.headers.get("content-type") ?? "").split(";")[0];
-  return [response.status, type, await response.text()];
-}
+const programsBelow = (heading: string): string[] => programsIn("migration.md", heading);
 
 async function linesOver(origin: string): Promise<string> {
   const { port } = new URL(origin);
@@ -45,7 +22,7 @@ async function linesOver(origin: string): Promise<string> {
 
 describe("docs/migration.md", () => {
   test("has two programs to compare in each part, and one that runs unchanged", () => {
-    const headings = [...DOCUMENT.matchAll(/^## (.*)$/gm)].map(([, heading = ""]) => heading);
+    const headings = [...documentText("migration.md").matchAll(/^## (.*)$/gm)].map(([, heading = ""]) => heading);
     expect(headings.map((heading) => programsBelow(heading).length)).toEqual([2, 1, 2, 2]);
   });
 

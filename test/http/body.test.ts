@@ -190,6 +190,17 @@ describe("serveHttp with a body that nobody reads", () => {
       expect([peer.ended, peer.wasReset]).toEqual([true, false]);
     }));
 
+  test("serveHttp drops as much as its option says", () =>
+    withServer(
+      ignore,
+      function* (world) {
+        const small = yield* world.ask(request("POST /first", lengthOf("12345"), "12345") + request("GET /next"));
+        const large = yield* world.ask(request("POST /first", lengthOf("123456"), "123456") + request("GET /next"));
+        expect([bodiesOf(small), bodiesOf(large)]).toEqual([["/first", "/next"], ["/first"]]);
+      },
+      { drainBodyBytesMax: 5 },
+    ));
+
   test("serveHttp keeps its promise behind a chunked body of 15 MiB, whose length it could not know", () =>
     withServer(ignore, function* (world) {
       const peer = world.connect(

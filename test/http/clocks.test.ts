@@ -139,6 +139,30 @@ describe("serveHttp's body clock", () => {
       expect(endedAt(peer)).toBeWithin(30_000, 30_100);
     }));
 
+  test("serveHttp ends a body below its own minimum rate, and with none takes each byte for progress", async () => {
+    const outcomes: unknown[] = [];
+    for (const bodyBytesPerSecondMin of [0, 0.5, 2]) {
+      await withServer(
+        echo,
+        function* (world) {
+          const peer = yield* world.ask(request("POST /", ["Content-Length: 100"]));
+          for (let i = 0; i < 100; i++) {
+            yield* sleep(1_000);
+            peer.send("x");
+          }
+          yield* sleep(SOON_MS);
+          outcomes.push([bodyBytesPerSecondMin, ...responsesOf(peer).statuses]);
+        },
+        { bodyBytesPerSecondMin, bodyStallMs: 10_000 },
+      );
+    }
+    expect(outcomes).toEqual([
+      [0, 200],
+      [0.5, 200],
+      [2, 408],
+    ]);
+  });
+
   test("serveHttp counts only the time in which a handler waits for the body", () =>
     withServer(
       function* (incoming) {

@@ -16,6 +16,7 @@ import {
   compressed,
   type CompressionOptions,
   empty,
+  files,
   html,
   type HttpHandler,
   json,
@@ -445,6 +446,35 @@ describe("compressed and the other fields", () => {
     expect(fields(await answerTo(unmodified))).toEqual(['W/"x"', "Accept-Encoding", false]);
     expect(fields(await answerTo(unmodified, "identity"))).toEqual(['"x"', "Accept-Encoding", false]);
   });
+
+  test("compressed leaves files their conditions and ranges: what was sent compressed is not sent again", () =>
+    withCompression(files("/site"), function* (world) {
+      const changed = Date.UTC(2025, 1, 1);
+      world.simulation.host.files.put("/site/a.txt", LONG, changed);
+      const ask = function* (...lines: string[]): Steps<Answer> {
+        const peer = world.connect(request("GET /a.txt", lines));
+        yield* waitFor(() => responsesOf(peer).final.length > 0);
+        return responsesOf(peer).final[0] as Answer;
+      };
+      for (const coding of CODINGS) {
+        const sent = yield* ask(`Accept-Encoding: ${coding}`);
+        const tag = sent.headers.get("etag") as string;
+        expect([tag.slice(0, 3), decoded(sent), sent.headers.get("vary")]).toEqual(['W/"', LONG, "Accept-Encoding"]);
+        const again = yield* ask(`Accept-Encoding: ${coding}`, `If-None-Match: "other", ${tag}`);
+        expect([again.status, again.headers.get("etag"), again.headers.get("vary")]).toEqual([
+          304,
+          tag,
+          "Accept-Encoding",
+        ]);
+        // A part of the plain file must not be put to the compressed one.
+        const rest = yield* ask(`Accept-Encoding: ${coding}`, "Range: bytes=9-", `If-Range: ${tag}`);
+        expect([rest.status, decoded(rest)]).toEqual([200, LONG]);
+        const match = yield* ask(`Accept-Encoding: ${coding}`, `If-Match: ${tag}`);
+        expect(match.status).toBe(412);
+      }
+      const part = yield* ask("Accept-Encoding: gzip", "Range: bytes=0-2");
+      expect([part.status, part.body, part.headers.has("content-encoding")]).toEqual([206, LONG.slice(0, 3), false]);
+    }));
 
   test("compressed answers HEAD with the fields of GET, and without its body", () => {
     let abandoned = 0;

@@ -1,6 +1,6 @@
 // Forms: read back what Bun itself encodes, cut at every place; then what no browser sends, and the limits.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { moveOnAfter } from "../../src/concurrency/timeout.ts";
 import { sleep } from "../../src/core/sleep.ts";
@@ -167,6 +167,15 @@ describe("request.formData of a multipart body", () => {
       }
   });
 
+  test("request.formData passes over what stands before the first boundary, wherever that is cut", async () => {
+    const form = body(part('; name="a"', "1"));
+    for (const preamble of ["\r\n", "This is a form.\r\n", "--\r\n--Y\r\n", `${"x".repeat(5_000)}\r\n\r\n`]) {
+      const content = Buffer.from(preamble + form);
+      for (let cut = Math.max(0, preamble.length - 3); cut < preamble.length + 4; cut++)
+        expect(await read(postChunked(content, MULTIPART, [cut])), `cut at ${cut}`).toEqual([["a", "1"]]);
+    }
+  });
+
   test("request.formData takes a boundary in quotes and in any case of the parameter, and other parameters beside it", async () => {
     const content = body(part('; name="a"', "1")).replaceAll("--X", "--a b'c");
     for (const type of [
@@ -189,10 +198,36 @@ describe("request.formData of a multipart body", () => {
     expect(names).toEqual([['a"b\r\n%41', '"'], ['a"b\\c'], ["a", "€"], [" a ", 'C:\\new" x.txt']]);
   });
 
+  test("request.formData reads the names that .NET writes: unquoted, and a second time in UTF-8", async () => {
+    const content = body(
+      part("; name=a; filename=b.txt; filename*=utf-8''b.txt", ""),
+      part(`; name=a; filename="=?utf-8?B?4oKsLnR4dA==?="; filename*=utf-8''%E2%82%AC%22.txt`, ""),
+      part(`; name=a; filename="b; filename*=utf-8''c"`, ""),
+      part("; NAME = a ; FileName = b c ", ""),
+      part("; name=a; filename=b; filename*=x-none''c", ""),
+    );
+    const names = ((await read(post(content))) as Entry[]).map(([, value]) => (value as { name: string }).name);
+    expect(names).toEqual(["b.txt", '€".txt', "b; filename*=utf-8''c", "b c", "b"]);
+  });
+
+  test("request.formData writes nothing to the console, whatever a name says", async () => {
+    const warn = spyOn(console, "warn").mockImplementation(() => {});
+    try {
+      await read(post(body(part("; name=a; filename*=x-none''b", ""))));
+      expect(warn).not.toHaveBeenCalled();
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
   test.each([
     ["an empty body", ""],
     ["no boundary", "hello"],
-    ["something in front of the first boundary", `x${body(part('; name="a"', "1"))}`],
+    ["a boundary in the middle of a line", `x--X\r\n${part('; name="a"', "1")}`],
+    ["a long preamble", `${"x".repeat(9_000)}\r\n${body(part('; name="a"', "1"))}`],
+    ["a long preamble without an end", "x".repeat(100_000)],
+    ["a file whose name is in a charset of its own", body(part("; name=a; filename*=x-none''b", "1"))],
+    ["a file whose name is badly encoded", body(part("; name=a; filename*=utf-8''%ff", "1"))],
     ["no last boundary", "--X\r\n"],
     ["an end within a part", body(part('; name="a"', "1")).slice(0, -8)],
     ["an end within the head of a part", "--X\r\nContent-Disp"],
@@ -249,6 +284,8 @@ describe("request.formData of an urlencoded body", () => {
       ["", "d"],
     ]);
     expect(await read(post("", URLENCODED))).toEqual([]);
+    // The string of a query may begin with a question mark; here it is a part of the name.
+    expect(await read(post("?a=1", URLENCODED))).toEqual([["?a", "1"]]);
   });
 
   test("request.formData holds the number of fields", async () => {

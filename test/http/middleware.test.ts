@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import {
   empty,
+  file,
   type HttpHandler,
   type HttpRequest,
   json,
@@ -18,6 +19,7 @@ import {
   withHeaders,
 } from "../../src/http/index.ts";
 import { isCancelled, now } from "../../src/index.ts";
+import { THEN, withFiles } from "./files/support.ts";
 import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
 
 const stamp =
@@ -86,6 +88,22 @@ describe("use", () => {
     expect(reply).toBeInstanceOf(Reply);
     expect((reply as Reply).headers.map(([, value]) => value)).toEqual(["2", "1"]);
     expect(use([], chain)).toBe(chain);
+  });
+
+  test("use lets a middleware send another reply, and let go of the one that it drops", () => {
+    const hiding: Middleware = (next) => (incoming) =>
+      mapReply(incoming, next(incoming), (reply) => {
+        if (typeof reply.body === "function") reply.body.abandon?.();
+        return empty(204);
+      });
+    return withFiles(
+      use([hiding], (incoming) => file(incoming, "/srv/film")),
+      function* ({ ask, files }) {
+        files.put("/srv/film", new Uint8Array(1_000_000), THEN);
+        expect((yield* ask("GET /")).status).toBe(204);
+        expect(files.statistics).toMatchObject({ opened: 1, open: 0 });
+      },
+    );
   });
 
   test("use builds the chain once, not for each request", async () => {

@@ -48,6 +48,8 @@ describe("redirect", () => {
     ["/%C3%BC/%zz/100%", "/%C3%BC/%zz/100%"],
     ['/a b\t"<c>"', "/a%20b%09%22%3Cc%3E%22"],
     ["/\t/elsewhere.example", "/%09/elsewhere.example"],
+    ["/\\elsewhere.example", "/%5Celsewhere.example"],
+    ["/{a|b}^`", "/%7Ba%7Cb%7D%5E%60"],
     ["/\u{1f600}\ud800", "/%F0%9F%98%80%EF%BF%BD"],
     ["\x7f\x01", "%7F%01"],
   ])("redirect encodes %j as %j", (given, sent) => {

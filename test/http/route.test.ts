@@ -108,6 +108,13 @@ describe("group", () => {
     expect(() => group("a", [])).toThrow("Cannot group routes under a: it does not begin with a slash");
     expect(() => group("/a/", [])).toThrow("Cannot group routes under /a/: it ends with a slash");
   });
+
+  test("group refuses a pattern that would grow together with its prefix", () => {
+    for (const prefix of ["/api", "/"])
+      expect(() => group(prefix, [["GET", "users", seen("users")]])).toThrow(
+        new TypeError(`Cannot group the route users under ${prefix}: it does not begin with a slash`),
+      );
+  });
 });
 
 describe("mount", () => {

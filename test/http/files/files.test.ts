@@ -158,7 +158,13 @@ describe("files", () => {
         ];
         for (const [path, location] of moved)
           expect((yield* ask(`GET ${path}`)).headers.get("location")).toBe(location);
-        for (const path of ["/static/../secret.txt", "/static/%2e%2e/secret.txt", "/static//a.txt", "/of/me", "/of//files"])
+        for (const path of [
+          "/static/../secret.txt",
+          "/static/%2e%2e/secret.txt",
+          "/static//a.txt",
+          "/of/me",
+          "/of//files",
+        ])
           expect((yield* ask(`GET ${path}`)).status).toBe(404);
       },
     ));
