@@ -24,6 +24,19 @@ class UntilLeaf<T> extends Leaf<T> {
     this.#promise = promise;
   }
 
+  override next(token?: unknown): IteratorResult<Wait, T> {
+    if (token !== undefined) return super.next(token);
+    let parks = false;
+    try {
+      const result = super.next();
+      parks = result.value === this;
+      return result;
+    } finally {
+      // Cancelled, or sent round the ring first: nobody listens to the promise, and its rejection must not end the process meanwhile.
+      if (!parks && this.#promise instanceof Promise) this.#promise.catch(() => {});
+    }
+  }
+
   protected start(): IteratorResult<Wait, T> {
     return suspend(this);
   }
@@ -37,10 +50,15 @@ class UntilLeaf<T> extends Leaf<T> {
     this.#task = task;
     const { kernel } = task;
     kernel.host.hold();
-    this.#promise.then(
-      (value) => this.#settle(kernel, false, value),
-      (error: unknown) => this.#settle(kernel, true, error),
-    );
+    try {
+      this.#promise.then(
+        (value) => this.#settle(kernel, false, value),
+        (error: unknown) => this.#settle(kernel, true, error),
+      );
+    } catch (error) {
+      // A `then` that throws is the fault of whoever made it, and to `await` it is a rejection.
+      this.#settle(kernel, true, error);
+    }
   }
 
   unpark(): boolean {

@@ -55,6 +55,7 @@ export class ConnBodyWriter implements BodyWriter {
   /** The reply is over: a write that comes later would land in the next one. */
   close(): void {
     this.#over = true;
+    this.#sendHead = null;
   }
 
   /** `bytes` are about to be accepted. Here and not in `write`, whose operation may be cancelled before it is done. */

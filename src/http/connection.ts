@@ -43,6 +43,8 @@ export class HttpConnection implements ExchangeHost {
   #watch!: Watch;
   #answer!: Answer;
   #log: AccessLog | null = null;
+  /** The answer is out, and what is read is thrown away. */
+  #dropping = false;
 
   constructor(conn: Conn, server: HttpServer) {
     this.conn = conn;
@@ -130,7 +132,8 @@ export class HttpConnection implements ExchangeHost {
 
   /** The server drains: an idle connection closes now, a busy one after its answer. */
   drain(): void {
-    if (this.#watch.busy) this.#answer.keepAlive = false;
+    if (this.#dropping) this.conn.close();
+    else if (this.#watch.busy) this.#answer.keepAlive = false;
     else if (this.#watch.headBegun) this.#watch.hurryHead();
     else if (this.#onlyEmptyLines()) this.conn.close();
   }
@@ -213,21 +216,26 @@ export class HttpConnection implements ExchangeHost {
       answer.keepAlive = false;
       return;
     }
+    this.#dropping = true;
     for (let chunk: Uint8Array | null; (chunk = yield* readChunk(exchange)) !== null;) {
       dropped += chunk.length;
       if (dropped > bytesMax) {
         answer.keepAlive = false;
-        return;
+        break;
       }
     }
+    this.#dropping = false;
   }
 
   // --- what an error means ---------------------------------------------------------------------------------------------------
 
   /** An error came out of the handler or of sending. Answers it where that is still possible; false ends the connection. @throws a cancel */
   #answerError(error: unknown): boolean {
-    if (isCancelled(error)) throw error;
     const answer = this.#answer;
+    if (isCancelled(error)) {
+      if (answer.begun) answer.cut();
+      throw error;
+    }
     const { rejection } = this.#exchange;
     const clientGone = this.conn.output !== OPEN;
     if (clientGone && (isEndOfConnection(error) || error instanceof ClientGoneError)) return false;

@@ -3,7 +3,8 @@
 import { type Operation, describeValue, operationOf } from "../core/operation.ts";
 
 import { until } from "../concurrency/until.ts";
-import { replyOfResponse } from "./fetch/response.ts";
+import { isCancelled } from "../core/cancel-tree.ts";
+import { abandonResponse, replyOfResponse } from "./fetch/response.ts";
 import { Reply } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
 import type { Wait } from "../core/task.ts";
@@ -26,7 +27,7 @@ export type HttpHandler<Params extends object = RouteParams> = (request: HttpReq
  */
 export function* replyOf(request: HttpRequest<object>, result: HandlerResult): Generator<Wait, Reply, unknown> {
   let answer: unknown = result;
-  if (isPromise(result)) answer = yield* until(result);
+  if (isPromise(result)) answer = yield* awaited(result);
   else if (isOperation(result)) answer = yield* operationOf(result, "Cannot run a handler");
   if (answer instanceof Reply) return answer;
   if (answer instanceof Response) return replyOfResponse(answer, request);
@@ -47,15 +48,44 @@ export function mapReply(
   result: HandlerResult,
   change: (reply: Reply) => Reply,
 ): HandlerResult {
-  return result instanceof Reply ? change(result) : changed(request, result, change);
+  return result instanceof Reply ? changed(result, change) : changedLater(request, result, change);
 }
 
-function* changed(
+function* changedLater(
   request: HttpRequest<object>,
   result: HandlerResult,
   change: (reply: Reply) => Reply,
 ): Generator<Wait, Reply, unknown> {
-  return change(yield* replyOf(request, result));
+  return changed(yield* replyOf(request, result), change);
+}
+
+function changed(reply: Reply, change: (reply: Reply) => Reply): Reply {
+  try {
+    return change(reply);
+  } catch (error) {
+    abandonReply(reply);
+    throw error;
+  }
+}
+
+/** Waits for the answer of a promise. One that comes too late is let go: a stream in it would never learn that the client is gone. */
+function* awaited(promise: PromiseLike<HandlerAnswer>): Generator<Wait, unknown, unknown> {
+  try {
+    return yield* until(promise);
+  } catch (error) {
+    if (isCancelled(error) && promise instanceof Promise) promise.then(abandonAnswer, () => {});
+    throw error;
+  }
+}
+
+function abandonAnswer(answer: unknown): void {
+  if (answer instanceof Response) abandonResponse(answer);
+  else if (answer instanceof Reply) abandonReply(answer);
+}
+
+/** A reply that is not sent: its body lets go of what it holds. */
+function abandonReply({ body }: Reply): void {
+  if (typeof body === "function") body.abandon?.();
 }
 
 function isPromise(value: unknown): value is PromiseLike<HandlerAnswer> {

@@ -42,6 +42,7 @@ export class Reply {
     this.status = init?.status ?? 200;
     // Reset Content has none, but says so by a length (RFC 9110 section 15.3.6).
     this.body = this.status === 205 ? null : body;
+    if (this.body === null && typeof body === "function") body.abandon?.();
     this.length = length;
     this.headers = init?.headers === undefined ? NO_HEADERS : fieldsOf(init.headers);
   }

@@ -87,7 +87,8 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     if (rest.query === null) {
       const { target } = this;
       const at = target.indexOf("?");
-      rest.query = new URLSearchParams(at === -1 ? "" : target.slice(at + 1));
+      // It drops one question mark, ours.
+      rest.query = new URLSearchParams(at === -1 ? "" : target.slice(at));
     }
     return rest.query;
   }
@@ -126,12 +127,12 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   /** IP address of the peer. With `trustProxy`, of the client that the proxies tell of. */
   get remoteAddress(): string {
     const { trust, conn } = this.#exchange.host;
-    return trust === null ? conn.socket.remoteAddress : this.#behindProxies(trust).remoteAddress;
+    return trust === null ? conn.remoteAddress : this.#behindProxies(trust).remoteAddress;
   }
 
   /** Port of the peer. */
   get remotePort(): number {
-    return this.#exchange.host.conn.socket.remotePort;
+    return this.#exchange.host.conn.remotePort;
   }
 
   /** Aborts when the client is gone or the server gives the request up: the bridge to `fetch` and its like. */
@@ -242,9 +243,9 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     const rest = this.#rest;
     if (rest.forwarded === null) {
       const { bytes, start, framing, host } = this.#present("the origin");
-      const { socket, secure } = host.conn;
+      const { remoteAddress, secure } = host.conn;
       const source = {
-        remoteAddress: socket.remoteAddress,
+        remoteAddress,
         protocol: secure ? "https" : "http",
         host: sliceLatin1(bytes, start + framing.hostStart, start + framing.hostEnd),
         headers: this.headers,

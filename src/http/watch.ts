@@ -116,7 +116,8 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   /** For bytes of the body. Its clock runs only while somebody waits: what a handler does between two reads is not the client's fault. */
   bodyAwaited(): void {
     this.#phase = BODY;
-    this.#awaitedFrom = this.#clock.now();
+    // Code on promises reads between passes, when the clock of the last pass may be minutes old.
+    this.#awaitedFrom = this.#conn.scheduler.now();
     this.#deadline.set(this.#awaitedFrom + this.#options.bodyStallMs - this.#awaitedMs);
   }
 

@@ -152,6 +152,17 @@ export abstract class ConnState implements SocketHandler, Flushable {
     return this.owner.secure;
   }
 
+  /** IP address of the peer; empty for a unix socket, and once the socket is gone. */
+  get remoteAddress(): string {
+    // Whatever their types say, sockets have no addresses then.
+    return (this.socket.remoteAddress as string | undefined) ?? "";
+  }
+
+  /** Port of the peer; 0 for a unix socket, and once the socket is gone. */
+  get remotePort(): number {
+    return (this.socket.remotePort as number | undefined) ?? 0;
+  }
+
   /** `connection 12`: how messages name it. */
   describe(): string {
     return `connection ${this.id}`;

@@ -148,17 +148,6 @@ export class Conn extends ConnState implements Disposable {
   get closed(): boolean {
     return this.gone;
   }
-
-  /** IP address of the peer; empty for a unix socket, and once the socket is gone. */
-  get remoteAddress(): string {
-    // Whatever their types say, sockets have no addresses then.
-    return (this.socket.remoteAddress as string | undefined) ?? "";
-  }
-
-  /** Port of the peer; 0 for a unix socket, and once the socket is gone. */
-  get remotePort(): number {
-    return (this.socket.remotePort as number | undefined) ?? 0;
-  }
 }
 
 function maxOf({ max = READ_UNTIL_BYTES_MAX }: ReadUntilOptions): number {

@@ -106,6 +106,22 @@ describe("use", () => {
     );
   });
 
+  test("mapReply lets go of a reply whose change fails", () => {
+    const failing: Middleware = (next) => (incoming) =>
+      mapReply(incoming, next(incoming), () => {
+        throw new Error("a fault of the middleware");
+      });
+    return withFiles(
+      use([failing], (incoming) => file(incoming, "/srv/film")),
+      function* ({ ask, files, world }) {
+        files.put("/srv/film", new Uint8Array(1_000_000), THEN);
+        expect((yield* ask("GET /")).status).toBe(500);
+        expect(files.statistics).toMatchObject({ opened: 1, open: 0 });
+        expect(world.errors).toHaveLength(1);
+      },
+    );
+  });
+
   test("use builds the chain once, not for each request", async () => {
     let built = 0;
     const counting: Middleware = (next) => {

@@ -35,6 +35,8 @@ export class BodySource implements Reader, PromisedBody {
     exchange.promised = this;
     conn.wantMore();
     exchange.host.bodyAwaited();
+    // Code on promises runs outside of callbacks: a turn must look at the clock that was set.
+    conn.scheduler.nudge();
     return this.#pending.promise;
   }
 
@@ -61,6 +63,7 @@ export class BodySource implements Reader, PromisedBody {
       outcome = { piece: this.#value() };
     } catch (thrown) {
       this.#leave();
+      this.#exchange.host.bodyArrived(0);
       outcome = { thrown };
     }
     const pending = this.#pending as PromiseWithResolvers<Uint8Array | null>;
@@ -115,6 +118,10 @@ export function bodyStream(source: BodySource): ReadableStream<Uint8Array> {
         const piece = await source.next();
         if (piece === null) controller.close();
         else controller.enqueue(piece);
+      },
+      // A read that is out would go on being timed, and take a piece for nobody.
+      cancel() {
+        source.letGo();
       },
     },
     { highWaterMark: 0 },

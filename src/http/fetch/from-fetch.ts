@@ -42,6 +42,8 @@ const server: FetchServer = {
     const incoming = FetchRequest.requestOf(request);
     if (incoming === null) return null;
     const { remoteAddress: address, remotePort: port } = incoming;
+    // A unix socket has no addresses, and one that is gone has none any more.
+    if (address === "") return null;
     return { address, family: address.includes(":") ? "IPv6" : "IPv4", port };
   },
   upgrade: () => false,

@@ -59,7 +59,7 @@ export class FetchRequest {
   }
 
   async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+    return new TextDecoder().decode(await this.#bytes());
   }
 
   async json(): Promise<unknown> {
@@ -74,16 +74,22 @@ export class FetchRequest {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.bytes()], { type: this.headers.get("content-type") ?? "" });
+    return new Blob([await this.#bytes()], { type: this.headers.get("content-type") ?? "" });
   }
 
   async formData(): Promise<FormData> {
     const type = this.headers.get("content-type") ?? "";
-    const response = new Response(await this.bytes(), { headers: { "content-type": type } });
+    const response = new Response(await this.#bytes(), { headers: { "content-type": type } });
     return (await response.formData()) as FormData;
   }
 
-  bytes(): Promise<Uint8Array> {
+  async bytes(): Promise<Uint8Array> {
+    const bytes = await this.#bytes();
+    // A part of a larger buffer is copied: whoever transfers the buffer would take the head of the request, and requests behind it, along.
+    return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+  }
+
+  #bytes(): Promise<Uint8Array> {
     if (this.#real !== null) return this.#real.bytes();
     if (this.#used) return Promise.reject(new TypeError("Cannot read the body of the request: it was read before"));
     this.#used = true;

@@ -75,9 +75,18 @@ function replyOfStream(
   for (;;) {
     const read = reader.read();
     const result = host.peek?.(read);
-    if (result === undefined) return new Reply(type, bodyFrom(reader, first, read), init, length);
+    if (result === undefined) {
+      // It may fail before the body waits for it, or the body may never run: that must not end the process as an unhandled rejection.
+      read.catch(() => {});
+      return new Reply(type, bodyFrom(reader, first, read), init, length);
+    }
     if (result.done) return new Reply(type, joined(first), init);
-    first.push(bytesOf(result.value));
+    try {
+      first.push(bytesOf(result.value));
+    } catch (error) {
+      abandon(reader);
+      throw error;
+    }
   }
 }
 
@@ -103,6 +112,11 @@ function bodyFrom(reader: Reader, first: readonly Uint8Array[], pending: ReturnT
 function abandon(reader: Reader): void {
   // Whether the source minds being cancelled is of no interest any more.
   reader.cancel().catch(() => {});
+}
+
+/** Lets go of a Response that came when nobody wanted it any more. */
+export function abandonResponse(response: Response): void {
+  if (!response.bodyUsed) response.body?.cancel().catch(() => {});
 }
 
 function* noBody(): Generator<Wait, void, unknown> {}

@@ -73,7 +73,11 @@ export class TrailerReader {
   read(bytes: Uint8Array, from: number, end: number): number {
     for (let i = from; i < end; i++) {
       this.#state = this.#take(bytes[i]!);
-      if (this.#state === ENDED) return i + 1;
+      if (this.#state === ENDED) {
+        // An idle connection holds no room for names and values.
+        this.#kept = NOTHING;
+        return i + 1;
+      }
       if (this.#state !== SECTION_LF && ++this.#bytes > this.#trailerBytesMax) {
         throw tooLarge("the trailer section is larger than the limit");
       }
@@ -108,7 +112,6 @@ export class TrailerReader {
 
   #startName(byte: number): number {
     if (++this.#fields > this.#fieldsMax) throw tooLarge("there are more trailer fields than the limit");
-    if (this.#fields === 1) this.#kept = new Uint8Array(this.#trailerBytesMax);
     return this.#keep(byte, NAME);
   }
 
@@ -126,13 +129,20 @@ export class TrailerReader {
   }
 
   #keep(byte: number, state: number): number {
-    // The last byte that the limit allows may still come before the limit is checked.
+    if (this.#used === this.#kept.length) this.#grow();
     this.#kept[this.#used++] = byte;
     return state;
   }
 
+  /** No more than twice what has come, and so than the limit, is ever held. */
+  #grow(): void {
+    const grown = new Uint8Array(Math.max(64, this.#kept.length * 2));
+    grown.set(this.#kept);
+    this.#kept = grown;
+  }
+
   #takeKept(): string {
-    const text = sliceLatin1(this.#kept, 0, Math.min(this.#used, this.#kept.length));
+    const text = sliceLatin1(this.#kept, 0, this.#used);
     this.#used = 0;
     return text;
   }
