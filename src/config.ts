@@ -14,6 +14,9 @@ export const STEP_BUDGET: number = 128;
 export const STEP_BYTES: number = 64 * 1024;
 export const PASS_BYTES: number = 1024 * 1024;
 
+/** Tasks that have used up STEP_BYTES and go on in one turn of the loop: what comes in meanwhile waits for half a mebibyte at most. */
+export const POSTPONED_TASKS_PER_TURN: number = 8;
+
 /** Steps inside each other when a task joins one that is the next to run: each takes a piece of the native stack. */
 export const NESTED_STEPS_MAX: number = 1;
 

@@ -9,7 +9,7 @@
 import type { Cancelled } from "./cancel-tree.ts";
 import { ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
-import { type AnyStepper, charge, describeTask, running, type Stepper, type Task, Wait } from "./task.ts";
+import { type AnyStepper, charge, describeTask, isOverdrawn, running, type Stepper, type Task, Wait } from "./task.ts";
 
 /** Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too. */
 export interface Operation<out T> {
@@ -152,7 +152,7 @@ function deliver(task: Task, cause: Cancelled): IteratorYieldResult<Wait> {
   throw cause;
 }
 
-/** Parks nowhere: the task goes to the end of the ring. */
+/** Parks nowhere: the task goes to the end of the ring, or out of everybody's way when it was bytes that spent its budget. */
 class OnceRound extends Wait {
   readonly reason = "its next turn";
   readonly #token: (task: Task) => unknown;
@@ -162,7 +162,9 @@ class OnceRound extends Wait {
     this.#token = token;
   }
   park(task: Task): void {
-    task.kernel.requeue(task, this.#token(task));
+    const token = this.#token(task);
+    if (isOverdrawn()) task.kernel.postpone(task, token);
+    else task.kernel.requeue(task, token);
   }
   unpark(): boolean {
     return false;

@@ -10,6 +10,7 @@ import {
   NESTED_STEPS_MAX,
   PASS_BYTES,
   PASS_STEPS_MAX,
+  POSTPONED_TASKS_PER_TURN,
   REPORTS_MAX,
   RING_TASKS_INITIAL,
   STEP_BUDGET,
@@ -69,6 +70,8 @@ export class Scheduler implements Kernel, HostClient {
   readonly lingering: Lingering = new Lingering();
 
   private readonly ring = new RingBuffer<Task>(RING_TASKS_INITIAL);
+  /** Tasks that have moved more bytes than their share: some of them join the ring with each turn. */
+  private readonly postponed = new RingBuffer<Task>(RING_TASKS_INITIAL);
   private flushes: Flushable[] = [];
   /** Host callbacks on the stack, the present pass included. */
   private depth = 0;
@@ -121,6 +124,14 @@ export class Scheduler implements Kernel, HostClient {
     this.enqueue(task);
   }
 
+  postpone(task: AnyTask, token: unknown): void {
+    task.token = token;
+    task.wait = null;
+    task.state = QUEUED;
+    this.postponed.push(task);
+    this.askForTurn();
+  }
+
   join<T>(task: Task<T>): Stepper<T> {
     return joinOf(this, task);
   }
@@ -153,6 +164,8 @@ export class Scheduler implements Kernel, HostClient {
 
   turn(): void {
     this.turnAsked = false;
+    for (let left = POSTPONED_TASKS_PER_TURN; left > 0 && this.postponed.size > 0; left--)
+      this.ring.push(this.postponed.shift() as Task);
     this.endRound();
   }
 
@@ -176,7 +189,7 @@ export class Scheduler implements Kernel, HostClient {
     this.endsRound = false;
     this.flushRound();
     this.depth--;
-    if (this.ring.size > 0) this.askForTurn();
+    if (this.ring.size > 0 || this.postponed.size > 0) this.askForTurn();
     else if (this.timers.armed === 0) this.dropAlarm();
   }
 
@@ -195,7 +208,7 @@ export class Scheduler implements Kernel, HostClient {
     const errors = new Map([...this.roots].map((root) => [root, deadlock(root)]));
     for (const [root, error] of errors) root.cancelTree(error);
     // A root that the cancel does not move, such as one under a shield without end, cannot be unwound: it is given up.
-    if (this.ring.size > 0 || this.timers.armed > 0) return;
+    if (this.ring.size > 0 || this.postponed.size > 0 || this.timers.armed > 0) return;
     for (const [root, error] of errors) this.exit(root, FAILED, error);
   }
 

@@ -63,6 +63,8 @@ export interface Kernel {
   wake(task: AnyTask, by: Wait): void;
   /** Puts a task that was just taken out of its wait on the ring; it resumes with `token`. */
   requeue(task: AnyTask, token: unknown): void;
+  /** As `requeue`, for a task that has moved more bytes than its share: it goes on in a later turn, behind what the loop has ready by then. */
+  postpone(task: AnyTask, token: unknown): void;
   /** A timer was armed: when no step and no callback is running, a turn must look at it. */
   nudge(): void;
   /** Makes a task below `parent` and puts it on the ring. */
@@ -253,6 +255,11 @@ export function charge(): boolean {
 /** @internal Takes `leaves` from the step's budget. */
 export function chargeMore(leaves: number): void {
   budget -= leaves;
+}
+
+/** @internal The budget was not spent leaf by leaf, but by bytes. */
+export function isOverdrawn(): boolean {
+  return budget < -1;
 }
 
 /** @internal What `enterStep` replaced is kept by the scheduler and put back after the step, so that schedulers and steps nest. */
