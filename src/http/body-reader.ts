@@ -4,8 +4,6 @@
 import type { Operation } from "../core/operation.ts";
 
 import { ReadingLeaf } from "../net/reading.ts";
-import { OPEN } from "../net/conn-state.ts";
-import { UnexpectedEndError } from "../net/errors.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { Pieces } from "./pieces.ts";
@@ -60,7 +58,7 @@ class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
     try {
       if (this.#exchange.number !== this.#number) throw requestOver("the body");
       this.#exchange.beginBody();
-      return this.#exchange.advance() || this.conn.input !== OPEN || this.conn.closing !== null;
+      return this.#exchange.pieceIsDue();
     } catch (thrown) {
       this.#error ??= { thrown };
       return true;
@@ -68,15 +66,8 @@ class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
   }
 
   protected value(): Uint8Array | null {
-    const exchange = this.#exchange;
-    exchange.host.bodyArrived(exchange.dataLength);
-    if (this.#error !== null) throw this.#error.thrown;
-    if (exchange.dataLength > 0) return exchange.take();
-    if (exchange.bodyOver) return null;
-    this.conn.inputOver();
-    exchange.cutShort();
-    throw new UnexpectedEndError(
-      `Cannot read the request body on ${this.conn.describe()}: its input ended in the middle`,
-    );
+    if (this.#error === null) return this.#exchange.takePiece();
+    this.#exchange.host.bodyArrived(0);
+    throw this.#error.thrown;
   }
 }

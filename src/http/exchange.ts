@@ -1,7 +1,8 @@
 // One request and its answer as the connection sees them: the state that request, body reader and body writer share. There is one per
 // connection, used for one request after the other; `number` tells a request that is over from the present one.
 
-import type { ConnState } from "../net/conn-state.ts";
+import { type ConnState, OPEN } from "../net/conn-state.ts";
+import { UnexpectedEndError } from "../net/errors.ts";
 import type { Trust } from "./forwarded.ts";
 import { ChunkedDecoder } from "./wire/chunked.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
@@ -186,9 +187,24 @@ export class Exchange {
     conn.consumed();
   }
 
-  /** The input ended within the body. The handler may catch that, but the client gets 400. */
-  cutShort(): void {
+  /** Whether `takePiece` has something to say: a piece, the end, or that no more will come. @throws as {@link advance} */
+  pieceIsDue(): boolean {
+    const { conn } = this.host;
+    return this.advance() || conn.input !== OPEN || conn.closing !== null;
+  }
+
+  /**
+   * The piece that `pieceIsDue` found, `null` at the end of the body. The clock of the body stops.
+   * @throws UnexpectedEndError when the input ended before. The handler may catch that, but the client gets 400.
+   */
+  takePiece(): Uint8Array | null {
+    const { conn } = this.host;
+    this.host.bodyArrived(this.dataLength);
+    if (this.dataLength > 0) return this.take();
+    if (this.bodyOver) return null;
+    conn.inputOver();
     this.rejection ??= new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
+    throw new UnexpectedEndError(`Cannot read the request body on ${conn.describe()}: its input ended in the middle`);
   }
 
   #advanceChunked(): boolean {

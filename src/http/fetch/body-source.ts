@@ -3,8 +3,7 @@
 // the request is over, and a promise that is still out then fails.
 
 import { BusyError } from "../../core/errors.ts";
-import { OPEN, type Reader } from "../../net/conn-state.ts";
-import { UnexpectedEndError } from "../../net/errors.ts";
+import type { Reader } from "../../net/conn-state.ts";
 import { requestOver } from "../errors.ts";
 import type { Exchange, PromisedBody } from "../exchange.ts";
 import { Pieces } from "../pieces.ts";
@@ -27,7 +26,7 @@ export class BodySource implements Reader, PromisedBody {
     if (exchange.number !== this.#number) throw requestOver("the body");
     const { conn } = exchange.host;
     exchange.beginBody();
-    if (this.#ready()) return this.#value();
+    if (exchange.pieceIsDue()) return exchange.takePiece();
     if (conn.reader !== null)
       throw new BusyError(`Cannot read the request body on ${conn.describe()}: somebody is already reading`);
     this.#pending = Promise.withResolvers();
@@ -58,9 +57,9 @@ export class BodySource implements Reader, PromisedBody {
   arrived(): void {
     let outcome: { piece: Uint8Array | null } | { thrown: unknown };
     try {
-      if (!this.#ready()) return;
+      if (!this.#exchange.pieceIsDue()) return;
       this.#leave();
-      outcome = { piece: this.#value() };
+      outcome = { piece: this.#exchange.takePiece() };
     } catch (thrown) {
       this.#leave();
       this.#exchange.host.bodyArrived(0);
@@ -81,22 +80,6 @@ export class BodySource implements Reader, PromisedBody {
     // Whoever asked may have lost interest long ago.
     pending.promise.catch(() => {});
     pending.reject(requestOver("the body"));
-  }
-
-  #ready(): boolean {
-    const { conn } = this.#exchange.host;
-    return this.#exchange.advance() || conn.input !== OPEN || conn.closing !== null;
-  }
-
-  #value(): Uint8Array | null {
-    const exchange = this.#exchange;
-    const { conn } = exchange.host;
-    exchange.host.bodyArrived(exchange.dataLength);
-    if (exchange.dataLength > 0) return exchange.take();
-    if (exchange.bodyOver) return null;
-    conn.inputOver();
-    exchange.cutShort();
-    throw new UnexpectedEndError(`Cannot read the request body on ${conn.describe()}: its input ended in the middle`);
   }
 
   #leave(): void {
