@@ -8,6 +8,14 @@ const ROOT = join(import.meta.dir, "..");
 /** Passes only when a test fails. */
 const PATIENCE_MS = 4_500;
 
+/** `source` with imports of the package by its name turned into imports of these sources. */
+export function localImports(source: string): string {
+  return source.replaceAll(
+    /from "millrace(\/\w+)?"/g,
+    (_, door: string = "") => `from "${join(ROOT, "src", door, "index.ts")}"`,
+  );
+}
+
 /** A running program. `await using` kills it, whatever it is doing. */
 export class Program implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
@@ -36,11 +44,7 @@ export class Program implements AsyncDisposable {
   static source(source: string, env: Record<string, string> = {}): Program {
     const folder = mkdtempSync(join(tmpdir(), "millrace-program-"));
     const file = join(folder, "program.ts");
-    const local = source.replaceAll(
-      /from "millrace(\/\w+)?"/g,
-      (_, door: string = "") => `from "${join(ROOT, "src", door, "index.ts")}"`,
-    );
-    writeFileSync(file, local);
+    writeFileSync(file, localImports(source));
     return new Program(file, [], folder, env);
   }
 

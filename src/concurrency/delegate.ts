@@ -1,6 +1,6 @@
 // Base of delegating operations, those that run another one inside: single use is settled here, and foreign yields are passed through.
 
-import { FRESH, type Operation, STARTED, ranBefore } from "../core/operation.ts";
+import { FRESH, type Operation, ranBefore, STARTED, usedAsValue } from "../core/operation.ts";
 import { watch } from "../core/forgotten.ts";
 import type { Stepper } from "../core/task.ts";
 
@@ -18,6 +18,15 @@ export class Once<T> implements Operation<T> {
 
   get fresh(): boolean {
     return this.#state === FRESH;
+  }
+
+  /** @throws ProtocolError: an operation has no value before it is run. */
+  toJSON(): never {
+    throw usedAsValue(this.reason);
+  }
+
+  [Symbol.toPrimitive](): never {
+    throw usedAsValue(this.reason);
   }
 
   [Symbol.iterator](): Stepper<T> {

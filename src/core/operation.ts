@@ -105,10 +105,26 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
     throw token;
   }
 
+  /** What is made of an operation that nobody ran would be nonsense. @throws ProtocolError */
+  toJSON(): never {
+    throw usedAsValue(this.reason);
+  }
+
+  [Symbol.toPrimitive](): never {
+    throw usedAsValue(this.reason);
+  }
+
   /** The scheduler's way to fail a task that yielded a foreign value; see scheduler.ts. */
   throw(error: unknown): never {
     throw error;
   }
+}
+
+/** What an operation throws that was taken for its value. */
+export function usedAsValue(reason: string): ProtocolError {
+  return new ProtocolError(
+    `Cannot use the operation "${reason}" as a value: it was not run; write yield* in a function* before it (await does not run it)`,
+  );
 }
 
 /** Operations are single-use: what running one a second time throws. */
@@ -181,8 +197,9 @@ export type Body<T> = Operation<T> | (() => Operation<T>);
 export function operationOf<T>(body: Body<T>, attempt: string): Operation<T> {
   const operation: Operation<T> = typeof body === "function" ? body() : body;
   if (typeof operation !== "object" || typeof operation?.[Symbol.iterator] !== "function" || Array.isArray(operation)) {
+    const hint = (operation as unknown) instanceof Promise ? "; write function* in place of async" : "";
     throw new ProtocolError(
-      `${attempt}: expected an operation, such as a generator, and found ${describeValue(operation)}`,
+      `${attempt}: expected an operation, such as a generator, and found ${describeValue(operation)}${hint}`,
     );
   }
   return operation;
@@ -215,8 +232,10 @@ export function failingForeign(task: Task, value: unknown): AnyStepper {
 }
 
 function foreignYield(task: Task, value: unknown): ProtocolError {
-  const hint =
-    typeof value === "object" && value !== null && Symbol.iterator in value ? "; write yield* to run an operation" : "";
+  const isObject = typeof value === "object" && value !== null;
+  let hint = "";
+  if (isObject && Symbol.iterator in value) hint = "; write yield* to run an operation";
+  else if (value instanceof Promise) hint = "; write yield* until(promise) to wait for it";
   return new ProtocolError(
     `Cannot park ${describeTask(task)}: it yielded a foreign value, ${describeValue(value)}${hint}`,
   );
@@ -229,5 +248,9 @@ export function describeValue(value: unknown): string {
   if (typeof value === "function") return `a function ${value.name || "without a name"}`;
   if (typeof value !== "object") return `${typeof value} ${String(value)}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  return `an object of ${value.constructor?.name ?? "no class"}`;
+  const { constructor } = value;
+  // A generator has a constructor without a name.
+  const name =
+    constructor === undefined ? "no class" : constructor.name || Object.prototype.toString.call(value).slice(8, -1);
+  return `an object of ${name}`;
 }

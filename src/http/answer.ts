@@ -7,6 +7,7 @@
 import { GATHER_BYTES } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
 
+import { describeValue } from "../core/operation.ts";
 import type { Conn } from "../net/conn.ts";
 import { type BodyCoding, ConnBodyWriter } from "./body-writer.ts";
 import type { PassClock } from "./pass-clock.ts";
@@ -63,6 +64,8 @@ export class Answer {
     if (typeof body === "string") this.#sendText(reply, body);
     else if (typeof body === "function") this.#sendHead(reply, this.#streamLength(reply));
     else {
+      if (body !== null && !(body instanceof Uint8Array))
+        throw new TypeError(`Cannot send a reply: its body is no text and no bytes, but ${describeValue(body)}`);
       this.#sendHead(reply, body === null ? 0 : body.length);
       if (body !== null && this.#mayHaveBody(status)) this.#conn.outbox.push(body);
     }

@@ -7,6 +7,7 @@ import { ReadingLeaf } from "../net/reading.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { Pieces } from "./pieces.ts";
+import { Rejection } from "./wire/rejection.ts";
 import type { Task, Wait } from "../core/task.ts";
 
 /**
@@ -24,6 +25,21 @@ export function* readAll(exchange: Exchange, number: number): Generator<Wait, Ui
   const pieces = new Pieces();
   for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) pieces.add(chunk);
   return pieces.join();
+}
+
+/** The whole body as UTF-8. @throws as {@link readAll} */
+export function* readText(exchange: Exchange, number: number): Generator<Wait, string, unknown> {
+  return new TextDecoder().decode(yield* readAll(exchange, number));
+}
+
+/** The whole body as JSON. @throws Rejection (400) when it is none; otherwise as {@link readAll} */
+export function* readJson(exchange: Exchange, number: number): Generator<Wait, unknown, unknown> {
+  const body = yield* readText(exchange, number);
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw new Rejection(400, "ERR_HTTP_JSON", "the body is no JSON", { cause });
+  }
 }
 
 class BodyLeaf extends ReadingLeaf<Uint8Array | null> {

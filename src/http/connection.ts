@@ -68,8 +68,8 @@ export class HttpConnection implements ExchangeHost {
           turn = REQUESTS_PER_TURN;
           if (!(yield* conn.more())) return;
         }
+        const request = new HttpRequest(exchange);
         try {
-          const request = new HttpRequest(exchange);
           log?.begin(request);
           let reply = handler(request);
           if (!(reply instanceof Reply)) {
@@ -87,7 +87,7 @@ export class HttpConnection implements ExchangeHost {
             yield* answer.sendStream(reply, body);
           }
         } catch (error) {
-          if (!this.#answerError(error)) return;
+          if (!this.#answerError(error, request)) return;
         }
         log?.end(true);
         if (!exchange.bodyOver && answer.keepAlive) yield* this.#dropBody();
@@ -230,7 +230,7 @@ export class HttpConnection implements ExchangeHost {
   // --- what an error means ---------------------------------------------------------------------------------------------------
 
   /** An error came out of the handler or of sending. Answers it where that is still possible; false ends the connection. @throws a cancel */
-  #answerError(error: unknown): boolean {
+  #answerError(error: unknown, request: HttpRequest): boolean {
     const answer = this.#answer;
     if (isCancelled(error)) {
       if (answer.begun) answer.cut();
@@ -242,7 +242,7 @@ export class HttpConnection implements ExchangeHost {
     const { begun } = answer;
     if (rejection !== null) this.#reject(rejection);
     else if (error instanceof Rejection) this.rejected(error);
-    else this.#server.options.onError(error);
+    else this.#server.options.onError(error, request);
     if (begun) answer.cut();
     if (begun || clientGone || rejection !== null) return false;
     if (this.#watch.node.cause !== null) answer.keepAlive = false;

@@ -252,7 +252,11 @@ function typeOf({ contentType }: FormSource): string {
 /** @throws Rejection: 415 unless the body is a multipart form, 400 unless it has a boundary of the characters and length that RFC 2046 allows. */
 function boundaryOf(source: FormSource): string {
   if (typeOf(source) !== MULTIPART)
-    throw new Rejection(415, "ERR_HTTP_CONTENT_TYPE", "the body is no form of a type that is read here");
+    throw new Rejection(
+      415,
+      "ERR_HTTP_CONTENT_TYPE",
+      "its Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded",
+    );
   const match = /;\s*boundary=(?:"([^"]*)"|([^;\s]*))/i.exec(source.contentType);
   const boundary = match?.[1] ?? match?.[2] ?? "";
   if (!/^[\w'()+,\-./:=? ]{0,69}[\w'()+,\-./:=?]$/.test(boundary))

@@ -31,7 +31,10 @@ export function* replyOf(request: HttpRequest<object>, result: HandlerResult): G
   else if (isOperation(result)) answer = yield* operationOf(result, "Cannot run a handler");
   if (answer instanceof Reply) return answer;
   if (answer instanceof Response) return replyOfResponse(answer, request);
-  throw new TypeError(`Cannot send a reply: expected one, such as text("..."), and found ${describeValue(answer)}`);
+  const hint = answer === undefined ? ": is a return missing?" : "";
+  throw new TypeError(
+    `Cannot send a reply: expected one, such as text("..."), and found ${describeValue(answer)}${hint}`,
+  );
 }
 
 /**

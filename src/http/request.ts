@@ -1,9 +1,10 @@
 // A request as a handler sees it. Everything is lazy: a handler that never asks for the target or a header pays for no string. The request
 // is good until it is answered; what is kept longer must have been asked for before.
 
+import { Once } from "../concurrency/delegate.ts";
 import type { Operation } from "../core/operation.ts";
 
-import { readAll, readChunk } from "./body-reader.ts";
+import { readAll, readChunk, readJson, readText } from "./body-reader.ts";
 import { type Cookies, cookiesOf } from "./cookies.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
 import { BodySource, bodyStream } from "./fetch/body-source.ts";
@@ -15,7 +16,6 @@ import { HeadFields, type RequestHeaders, TrailerFields } from "./request-header
 import { BODY_CHUNKED, BODY_NONE } from "./wire/framing.ts";
 import { Rejection } from "./wire/rejection.ts";
 import { sliceLatin1 } from "./wire/text.ts";
-import type { Wait } from "../core/task.ts";
 
 /** What few requests are asked for: kept apart, because every request pays for a field. */
 interface Extras {
@@ -163,22 +163,20 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
 
   /** The whole body. @throws as {@link read} */
   bytes(): Operation<Uint8Array> {
-    return readAll(this.#present("the body"), this.#number);
+    const exchange = this.#present("the body");
+    return new Once("request.bytes", () => readAll(exchange, this.#number));
   }
 
   /** The whole body as UTF-8; what is no UTF-8 becomes U+FFFD. @throws as {@link read} */
-  *text(): Generator<Wait, string, unknown> {
-    return new TextDecoder().decode(yield* this.bytes());
+  text(): Operation<string> {
+    const exchange = this.#present("the body");
+    return new Once("request.text", () => readText(exchange, this.#number));
   }
 
   /** The whole body as JSON. @throws Rejection (400, with the parser's error as its cause) when it is none; otherwise as {@link read} */
-  *json(): Generator<Wait, unknown, unknown> {
-    const body = yield* this.text();
-    try {
-      return JSON.parse(body);
-    } catch (cause) {
-      throw new Rejection(400, "ERR_HTTP_JSON", "the body is no JSON", { cause });
-    }
+  json(): Operation<unknown> {
+    const exchange = this.#present("the body");
+    return new Once("request.json", () => readJson(exchange, this.#number));
   }
 
   /**
@@ -193,8 +191,8 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
    * The whole body as a form, multipart or urlencoded; files are in memory then, see {@link parts}.
    * @throws Rejection: 415 for a body of another type, 400 for one that is no form, 413 for one above a limit; otherwise as {@link read}.
    */
-  *formData(limits: FormLimits = {}): Generator<Wait, FormData, unknown> {
-    return yield* readForm(this.#form(), limits);
+  formData(limits: FormLimits = {}): Operation<FormData> {
+    return new Once("request.formData", () => readForm(this.#form(), limits));
   }
 
   /**

@@ -94,7 +94,7 @@ function unrouted(request: HttpRequest, allowed: readonly string[], notFound: Ht
 
 /** The path is known, and not for this method. Counts as bad input for the server's hooks. */
 function methodNotAllowed(request: HttpRequest, allowed: readonly string[]): Reply {
-  request.rejected(new Rejection(405, "ERR_HTTP_METHOD_NOT_ALLOWED", "its path is not there for its method"));
+  request.rejected(new Rejection(405, "ERR_HTTP_METHOD_NOT_ALLOWED", "its path has no route for its method"));
   return text("Method Not Allowed\n", { status: 405, ...allowing(allowed) });
 }
 

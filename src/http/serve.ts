@@ -30,6 +30,7 @@ import type { AnswerRecord } from "./access-log.ts";
 import { Admission } from "./admission.ts";
 import { compileTrust, type TrustProxy } from "./forwarded.ts";
 import type { HttpHandler } from "./handler.ts";
+import type { HttpRequest } from "./request.ts";
 import { HttpServer, type HttpSettings } from "./server.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
@@ -53,8 +54,8 @@ export interface HttpOptions extends Partial<HttpLimits> {
   readonly halfCloseGraceMs?: number;
   /** Ms that handlers get when the server is cancelled. Default 10,000. */
   readonly graceMs?: number;
-  /** Told of each error that a handler threw; the client gets a 500 that says nothing. Default: the host's report. */
-  readonly onError?: (error: unknown) => void;
+  /** Told of each error that a handler threw; the client gets a 500 that says nothing. The request is good until the hook returns. Default: a report. */
+  readonly onError?: (error: unknown, request: HttpRequest<object>) => void;
   /**
    * The proxies whose X-Forwarded-For, -Proto and -Host are believed: `true` for any (then nothing else may reach this server), how many there
    * are, or their addresses, such as `["loopback", "10.0.0.0/8"]`. Default: none.
@@ -114,7 +115,8 @@ function limitsOf(options: HttpOptions): HttpLimits {
 
 function settingsOf(options: HttpOptions, host: Host): HttpSettings {
   const { onError, onRejection, onTimeout, onAnswer } = options;
-  const report = (error: unknown): void => host.report(`a handler failed: ${stackOf(error)}`);
+  const report = (error: unknown, { method, target }: HttpRequest<object>): void =>
+    host.report(`the handler of ${method} ${target} failed: ${stackOf(error)}`);
   return {
     headMs: options.headMs ?? HEAD_MS,
     bodyStallMs: options.bodyStallMs ?? BODY_STALL_MS,

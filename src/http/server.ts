@@ -7,6 +7,7 @@ import type { Admission } from "./admission.ts";
 import type { AnswerRecord } from "./access-log.ts";
 import type { Trust } from "./forwarded.ts";
 import type { HttpHandler } from "./handler.ts";
+import type { HttpRequest } from "./request.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
 
@@ -20,7 +21,7 @@ export interface HttpSettings {
   readonly drainBodyBytesMax: number;
   readonly halfCloseGraceMs: number;
   readonly trust: Trust | null;
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, request: HttpRequest<object>) => void;
   readonly onRejection: ((rejection: Rejection, conn: Conn) => void) | undefined;
   readonly onTimeout: ((conn: Conn) => void) | undefined;
   readonly onAnswer: ((record: AnswerRecord) => void) | undefined;

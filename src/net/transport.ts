@@ -53,7 +53,7 @@ export interface SocketHandler {
 
 /** A place to listen at or connect to. */
 export interface SocketAddress {
-  /** Host name or IP address. Required with `port`. */
+  /** Host name or IP address. Default `127.0.0.1`: this machine only; `0.0.0.0` or `::` listens for all. */
   readonly hostname?: string;
   /** 0 = any free port. */
   readonly port?: number;

@@ -48,7 +48,7 @@ test("foreignYield fails a task that yields a foreign value, naming the task and
     [undefined, "undefined"],
     [null, "null"],
     [["recv", 3], "an array of 2; write yield* to run an operation"],
-    [Promise.resolve(), "an object of Promise"],
+    [Promise.resolve(), "an object of Promise; write yield* until(promise) to wait for it"],
     [Object.create(null), "an object of no class"],
     [Symbol("odd"), "symbol Symbol(odd)"],
     [function named(): void {}, "a function named"],
@@ -166,7 +166,7 @@ test("operationOf refuses a body that makes no operation", async () => {
     [() => 5, "number 5"],
     [() => undefined, "undefined"],
     [() => [1, 2], "an array of 2"],
-    [async () => {}, "an object of Promise"],
+    [async () => {}, "an object of Promise; write function* in place of async"],
     [null, "null"],
     ["text", '"text"'],
   ] as const) {

@@ -5,7 +5,7 @@ import { answersOf, fetched, programsBelow } from "./support.ts";
 
 const [server = ""] = programsBelow("http.md", "A server");
 const [bodies = ""] = programsBelow("http.md", "Bodies both ways");
-const [middleware = ""] = programsBelow("http.md", "Middleware, files, compression");
+const [middleware = "", waiting = ""] = programsBelow("http.md", "Middleware, files, compression");
 
 describe("docs/http.md", () => {
   test("A server", async () => {
@@ -48,6 +48,19 @@ describe("docs/http.md", () => {
       [200, "application/json", '{"grain":"rye","file":"mill.txt"}'],
       [200, "text/plain", "line 0\nline 1\nline 2\n"],
       [200, "text/event-stream", "id: 1\ndata: tick 1\n\nid: 2\ndata: tick 2\n\n"],
+    ]);
+  });
+
+  test("Middleware that waits", async () => {
+    const answers = await answersOf(waiting, async (origin) => [
+      await fetched(origin, "/"),
+      await fetched(origin, "/sum", { method: "POST", body: "[1,2]" }),
+      await fetched(origin, "/sum", { method: "POST", body: "[1,2" }),
+    ]);
+    expect(answers).toEqual([
+      [200, "text/plain", "fine"],
+      [200, "application/json", "2"],
+      [400, "application/json", '{"error":"the body is no JSON"}'],
     ]);
   });
 

@@ -10,10 +10,11 @@ export function documentText(page: string): string {
   return readFileSync(join(import.meta.dir, "../../docs", page), "utf8");
 }
 
-/** The programs below a heading of a page, in order. */
-export function programsBelow(page: string, heading: string): string[] {
-  const [, part = ""] = documentText(page).split(`\n## ${heading}\n`);
-  const [own = ""] = part.split("\n## ");
+/** The programs below a heading of a page, or of all of it, in order. */
+export function programsBelow(page: string, heading?: string): string[] {
+  const text = documentText(page);
+  const [, part = ""] = heading === undefined ? ["", text] : text.split(`\n## ${heading}\n`);
+  const own = heading === undefined ? part : (part.split("\n## ")[0] ?? "");
   return [...own.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, source = ""]) => source);
 }
 

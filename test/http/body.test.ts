@@ -101,6 +101,28 @@ describe("HttpRequest's body", () => {
       { bodyBytesMax: 4 },
     ));
 
+  test("HttpRequest.json that nobody ran is no value: what is made of it fails, and does not look like an answer", () =>
+    withServer(
+      async (incoming) => {
+        // Both are what somebody writes who comes from promises: await gives back what is no promise.
+        if (incoming.path === "/text") return text(`hello ${await (incoming.text() as unknown as Promise<string>)}`);
+        return json({ got: await (incoming.json() as unknown as Promise<unknown>) });
+      },
+      function* (world) {
+        const peer = yield* world.ask(
+          request("POST /text", lengthOf("a"), "a") + request("POST /", lengthOf("1"), "1"),
+        );
+        for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
+        yield* sleep(SOON_MS);
+        expect(responsesOf(peer).statuses).toEqual([500, 500]);
+        const told = (name: string): unknown => ({
+          message: expect.stringContaining(`the operation "request.${name}"`),
+        });
+        expect(world.errors).toMatchObject([told("text"), told("json")]);
+        world.simulation.host.reports.splice(0);
+      },
+    ));
+
   test("HttpRequest.stream is the body as a web stream, and null without one", () =>
     withServer(
       async (incoming) => {

@@ -93,7 +93,7 @@ describe("serveHttp when a handler fails", () => {
         expect(responsesOf(peer).statuses).toEqual(paths.map(() => 500));
         expect(world.errors).toHaveLength(paths.length);
         expect(String(world.errors[0])).toBe(
-          'TypeError: Cannot send a reply: expected one, such as text("..."), and found undefined',
+          'TypeError: Cannot send a reply: expected one, such as text("..."), and found undefined: is a return missing?',
         );
       },
     );
@@ -120,7 +120,7 @@ describe("serveHttp when a handler fails", () => {
       function* (world) {
         yield* world.ask(request("GET /"));
         const { reports } = world.simulation.host;
-        expect(reports.splice(0)).toMatchObject([expect.stringContaining("a handler failed: Error: secret")]);
+        expect(reports.splice(0)).toMatchObject([expect.stringContaining("the handler of GET / failed: Error: secret")]);
       },
       { onError: undefined as never },
     ));

@@ -12,6 +12,7 @@ import {
   fieldKind,
   type HeaderField,
   reservedHeader,
+  valueIsNoText,
   writeHeaderName,
   writeHeaderValue,
 } from "./headers.ts";
@@ -168,7 +169,11 @@ export function encodeLastChunk(out: Uint8Array, at: number): number {
 /** Bytes that surely hold the head that {@link encodeHead} writes for these arguments. */
 export function headBytesBound(contentType: string, fields: readonly HeaderField[]): number {
   let bytes = PREFIX_BYTES_MAX + contentType.length + TAIL_BYTES_MAX;
-  for (const [name, value] of fields) bytes += name.length + value.length + 4;
+  for (const [name, value] of fields) {
+    // Types are gone at run time, and a number has no length.
+    if (typeof value !== "string") throw valueIsNoText(name, value);
+    bytes += name.length + value.length + 4;
+  }
   return bytes;
 }
 

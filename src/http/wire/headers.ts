@@ -126,6 +126,15 @@ export function isReservedHeader(name: string): boolean {
   return fieldKind(name) === FIELD_RESERVED;
 }
 
+/** The error for a header whose value is no string. */
+export function valueIsNoText(name: string, value: unknown): UnsendableError {
+  const found = value === null ? "null" : typeof value;
+  return new UnsendableError(
+    "ERR_HTTP_HEADER_VALUE",
+    `Cannot send the header ${name}: its value is no text, but ${found}`,
+  );
+}
+
 /** The error for a header that only the connection may set. */
 export function reservedHeader(name: string): UnsendableError {
   return new UnsendableError(
