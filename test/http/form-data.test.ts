@@ -305,7 +305,8 @@ describe("request.formData as a whole", () => {
     expect(await read(post("{}", field))).toMatchObject({
       status: 415,
       code: "ERR_HTTP_CONTENT_TYPE",
-      message: "Cannot accept the request: its Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded",
+      message:
+        "Cannot accept the request: its Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded",
     });
   });
 

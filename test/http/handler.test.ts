@@ -120,7 +120,9 @@ describe("serveHttp when a handler fails", () => {
       function* (world) {
         yield* world.ask(request("GET /"));
         const { reports } = world.simulation.host;
-        expect(reports.splice(0)).toMatchObject([expect.stringContaining("the handler of GET / failed: Error: secret")]);
+        expect(reports.splice(0)).toMatchObject([
+          expect.stringContaining("the handler of GET / failed: Error: secret"),
+        ]);
       },
       { onError: undefined as never },
     ));
