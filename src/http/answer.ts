@@ -32,6 +32,8 @@ export class Answer {
   // Numbers of requests, see Exchange: with the next request they are out of date by themselves.
   /** The request whose answer has begun to go out. */
   #answered = -1;
+  /** The request whose answer ends with the connection. */
+  #untilClose = -1;
   /** The request whose client was told to send its body. */
   #continued = -1;
 
@@ -147,7 +149,7 @@ export class Answer {
    * length are missing, and leaves alone the answers before it; HTTP/1.0 has streams that end with the connection and needs a reset.
    */
   cut(): void {
-    if (this.#exchange.head.minor === 0) this.#conn.terminate();
+    if (this.#untilClose === this.#exchange.number) this.#conn.terminate();
   }
 
   #accepted(status: number): void {
@@ -227,6 +229,7 @@ export class Answer {
     if (this.#exchange.isHead) return wire.LENGTH_NONE;
     if (this.#exchange.head.minor > 0) return wire.LENGTH_CHUNKED;
     this.keepAlive = false;
+    this.#untilClose = this.#exchange.number;
     return wire.LENGTH_UNTIL_CLOSE;
   }
 

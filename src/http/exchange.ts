@@ -123,10 +123,11 @@ export class Exchange {
     return this.bodyRead && this.framing.body === BODY_CHUNKED ? (this.#decoder as ChunkedDecoder).trailers : [];
   }
 
-  /** Nobody reads the rest of the body. One that was not begun need not keep to its limit: how much is dropped has a bound of its own. */
+  /** Nobody reads the rest of the body. It need not keep to its limit any more: how much is dropped has a bound of its own. */
   dropBody(): void {
     this.promised?.letGo();
     if (!this.#begun) this.#bodyBytesMax = Number.MAX_SAFE_INTEGER;
+    else if (this.framing.body === BODY_CHUNKED) this.#decoder?.liftLimit();
   }
 
   /** Sets the body limit of this request. Before the first read. @throws RangeError */

@@ -21,18 +21,10 @@ const realTurns = async (): Promise<void> => {
   for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve));
 };
 
-/** Runs `body` and gives the rejections in it that would end a process. */
-async function unhandledIn(body: () => Promise<unknown>): Promise<unknown[]> {
-  const seen: unknown[] = [];
-  const note = (error: unknown): void => void seen.push(error);
-  process.on("unhandledRejection", note);
-  try {
-    await body();
-    await realTurns();
-  } finally {
-    process.off("unhandledRejection", note);
-  }
-  return seen;
+/** Runs `body` until rejections in it that nobody handles would end a process: Bun then fails the test by itself, listeners or not. */
+async function withoutUnhandled(body: () => Promise<unknown>): Promise<void> {
+  await body();
+  await realTurns();
 }
 
 const broken = (): ReadableStream =>
@@ -48,7 +40,7 @@ describe("a Response with a stream that has failed", () => {
     ["GET", 204],
   ] as const)
     test(`to ${method} with ${status} it is no unhandled rejection: nobody reads the stream`, async () => {
-      const seen = await unhandledIn(() =>
+      await withoutUnhandled(() =>
         withServer(
           fromFetch(() => new Response(broken(), { status })),
           function* (world) {
@@ -58,7 +50,6 @@ describe("a Response with a stream that has failed", () => {
           },
         ),
       );
-      expect(seen).toEqual([]);
     });
 
   test("it is none either when the stream fails before the answer is sent", async () => {
@@ -71,7 +62,7 @@ describe("a Response with a stream that has failed", () => {
       yield* until(realTurns());
       return reply;
     };
-    const seen = await unhandledIn(() =>
+    await withoutUnhandled(() =>
       withServer(slow, function* (world) {
         const peer = yield* world.ask(request("GET /"));
         yield* until(realTurns());
@@ -79,13 +70,12 @@ describe("a Response with a stream that has failed", () => {
         expect([responsesOf(peer).statuses, world.errors.length]).toEqual([[], 1]);
       }),
     );
-    expect(seen).toEqual([]);
   });
 });
 
 describe("until", () => {
   test("it ignores the rejection of a promise that it never got to wait for, as its scope was cancelled", async () => {
-    const seen = await unhandledIn(() =>
+    await withoutUnhandled(() =>
       new Simulation()
         .run(() =>
           scope(function* (inner) {
@@ -95,7 +85,6 @@ describe("until", () => {
         )
         .catch(() => {}),
     );
-    expect(seen).toEqual([]);
   });
 
   test("it throws what a then throws, and the world goes on", () =>

@@ -68,6 +68,11 @@ export class ChunkedDecoder {
     this.#bodyBytesMax = limits.bodyBytesMax;
   }
 
+  /** Lifts the limit of the present body: what is left of it is thrown away. */
+  liftLimit(): void {
+    this.#bodyBytesMax = Number.MAX_SAFE_INTEGER;
+  }
+
   /** The trailer fields, names in lower case, once the body has ended. */
   get trailers(): readonly HeaderField[] {
     return this.#trailers.fields;
