@@ -61,10 +61,8 @@ export class BunHost implements NetHost {
   hold(): void {}
   release(): void {}
 
-  peek<T>(promise: PromiseLike<T>): T | undefined {
-    const settled = Bun.peek(promise as Promise<T>);
-    if (settled === promise || settled instanceof Promise) return undefined;
-    return Bun.peek.status(promise as Promise<T>) === "fulfilled" ? (settled as T) : undefined;
+  peek<T>(promise: Promise<T>): T | undefined {
+    return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : undefined;
   }
 
   bodyInMemory(response: Response): Uint8Array | null {

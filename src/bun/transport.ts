@@ -2,7 +2,7 @@
 // trap of Bun's is held by a test in test/bun-contract.
 
 import { ConnectError, ListenError } from "../net/errors.ts";
-import { describeAddress } from "../net/address.ts";
+import { describeAddress, LOOPBACK } from "../net/address.ts";
 import { tlsFault, type TlsServerOptions } from "../net/tls.ts";
 import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
 import { callbacks, own, type Socket } from "./socket-callbacks.ts";
@@ -69,7 +69,7 @@ function bind(
       const listener = Bun.listen<SocketHandler | undefined>({ ...options, unix: address.unix });
       return { port: 0, hostname: "", stop: () => listener.stop() };
     }
-    const { hostname = "127.0.0.1", port = 0 } = address;
+    const { hostname = LOOPBACK, port = 0 } = address;
     const listener = Bun.listen<SocketHandler | undefined>({ ...options, hostname, port });
     return { port: listener.port, hostname: listener.hostname, stop: () => listener.stop() };
   } catch (error) {
@@ -79,7 +79,7 @@ function bind(
 
 /** Connects. Rejects for everything, where Bun.connect throws at once for some addresses, such as a port out of range. */
 async function attempt(address: SocketAddress, socket: Bun.SocketHandler<SocketHandler | undefined>): Promise<void> {
-  const { unix, hostname = "127.0.0.1", port = 0 } = address;
+  const { unix, hostname = LOOPBACK, port = 0 } = address;
   const options = { allowHalfOpen: true, socket, data: undefined };
   if (unix === undefined) await Bun.connect<SocketHandler | undefined>({ ...options, hostname, port });
   else await Bun.connect<SocketHandler | undefined>({ ...options, unix });

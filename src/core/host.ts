@@ -34,7 +34,7 @@ export interface Host {
   /** Takes back one `hold`. */
   release(): void;
   /** The value of `promise` if it is fulfilled by now; `undefined` while it is pending, and when it failed. Missing where the host cannot tell. */
-  peek?<T>(promise: PromiseLike<T>): T | undefined;
+  peek?<T>(promise: Promise<T>): T | undefined;
   /** The body of a Fetch Response, taken out of it, if all of it is in memory; else `null`, and it is not touched. Missing where the host cannot tell. */
   bodyInMemory?(response: Response): Uint8Array | null;
   /** Compressors for bodies. Missing where bodies go out as they are. */

@@ -9,9 +9,8 @@ import type { CancelNode } from "../core/cancel-tree.ts";
 
 import { describeValue } from "../core/operation.ts";
 import type { Conn } from "../net/conn.ts";
-import { type BodyCoding, ConnBodyWriter } from "./body-writer.ts";
+import { ConnBodyWriter } from "./body-writer.ts";
 import type { PassClock } from "./pass-clock.ts";
-import { BodyLengthError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Reply, StreamBody } from "./reply.ts";
 import * as wire from "./wire/encoder.ts";
@@ -86,25 +85,24 @@ export class Answer {
 
   /** Sends a streamed reply: parks where its body does. @throws as {@link send}, BodyLengthError, and what the body throws */
   *sendStream(reply: Reply, body: StreamBody): Generator<Wait, void, unknown> {
-    const conn = this.#conn;
-    const coding = this.#codingOf(reply);
-    // No 100 may follow the head: where the client waits for one the head waits for the first write, as the body may be read before.
-    const late = this.#continueIsDue();
-    if (coding === "none") {
+    if (statusForbidsBody(reply.status)) {
       this.sendWithoutBody(reply, body);
       return;
     }
+    const conn = this.#conn;
+    const isChunked = reply.length < 0 && this.#exchange.head.minor > 0;
+    // No 100 may follow the head: where the client waits for one the head waits for the first write, as the body may be read before.
+    const late = this.#continueIsDue();
     if (!late) this.#sendBefore(reply, body);
-    const writer = new ConnBodyWriter(conn, coding, reply.length, late ? () => this.send(reply) : null);
+    const writer = new ConnBodyWriter(conn, isChunked, reply.length, late ? () => this.send(reply) : null);
     try {
       yield* body(writer);
     } finally {
       writer.close();
     }
     if (late && !this.begun) this.send(reply);
-    if (writer.missing > 0)
-      throw new BodyLengthError(`Cannot end the body: ${writer.missing} bytes that were announced are missing`);
-    if (coding !== "chunked") return;
+    writer.end();
+    if (!isChunked) return;
     const { outbox } = conn;
     outbox.room(16);
     outbox.advance(wire.encodeLastChunk(outbox.bytes, outbox.end));
@@ -231,12 +229,6 @@ export class Answer {
     this.keepAlive = false;
     this.#untilClose = this.#exchange.number;
     return wire.LENGTH_UNTIL_CLOSE;
-  }
-
-  #codingOf(reply: Reply): BodyCoding {
-    if (statusForbidsBody(reply.status)) return "none";
-    if (reply.length >= 0) return "length";
-    return this.#exchange.head.minor > 0 ? "chunked" : "until-close";
   }
 }
 

@@ -4,11 +4,9 @@ import { OUTBOX_HIGH_WATER_BYTES } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import type { ConnState } from "../net/conn-state.ts";
 import { FlushLeaf, WriteLeaf } from "../net/writing.ts";
-import { BodyLengthError, RequestOverError } from "./errors.ts";
+import { AnnouncedLength } from "./body-length.ts";
+import { RequestOverError } from "./errors.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, encodeChunkEnd, encodeChunkHead } from "./wire/encoder.ts";
-
-/** How the end of a streamed body is marked. */
-export type BodyCoding = "length" | "chunked" | "until-close" | "none";
 
 /** What a streamed reply writes to. */
 export interface BodyWriter {
@@ -23,18 +21,19 @@ export interface BodyWriter {
 
 /** The writer of a body to its conn, in the coding of its head. */
 export class ConnBodyWriter implements BodyWriter {
-  readonly coding: BodyCoding;
+  /** In chunks; else as it is. */
+  readonly isChunked: boolean;
   readonly #conn: ConnState;
-  /** Bytes still to come of a body of known length. */
-  #remaining: number;
+  readonly #length: AnnouncedLength;
   /** Sends the head, where that was left to the first write. */
   #sendHead: (() => void) | null;
   #over = false;
 
-  constructor(conn: ConnState, coding: BodyCoding, length: number, sendHead: (() => void) | null) {
-    this.coding = coding;
+  /** `length` is what the reply announced, -1 for nothing. */
+  constructor(conn: ConnState, isChunked: boolean, length: number, sendHead: (() => void) | null) {
+    this.isChunked = isChunked;
     this.#conn = conn;
-    this.#remaining = length;
+    this.#length = new AnnouncedLength(length);
     this.#sendHead = sendHead;
   }
 
@@ -47,9 +46,9 @@ export class ConnBodyWriter implements BodyWriter {
     return new FlushLeaf(this.#conn);
   }
 
-  /** Bytes that were announced and not written. */
-  get missing(): number {
-    return this.coding === "length" ? this.#remaining : 0;
+  /** The body is whole. @throws BodyLengthError when it is shorter than announced */
+  end(): void {
+    this.#length.end();
   }
 
   /** The reply is over: a write that comes later would land in the next one. */
@@ -62,10 +61,7 @@ export class ConnBodyWriter implements BodyWriter {
   admit(bytes: number): void {
     if (this.#over) throw new RequestOverError("Cannot write the body of the reply: the reply is over");
     this.#begin();
-    if (this.coding !== "length") return;
-    const excess = bytes - this.#remaining;
-    if (excess > 0) throw new BodyLengthError(`Cannot write the body: it is ${excess} bytes longer than announced`);
-    this.#remaining -= bytes;
+    this.#length.admit(bytes);
   }
 
   #begin(): void {
@@ -87,12 +83,11 @@ class PartLeaf extends WriteLeaf {
   protected override perform(): void {
     const data = this.data as Uint8Array;
     const { conn } = this;
-    const { coding } = this.#writer;
     conn.assertWritable();
     this.#writer.admit(data.length);
     // An empty chunk would end the body.
-    if (data.length === 0 || coding === "none") return;
-    if (coding !== "chunked") {
+    if (data.length === 0) return;
+    if (!this.#writer.isChunked) {
       super.perform();
       return;
     }

@@ -11,8 +11,9 @@ import { until } from "../concurrency/until.ts";
 import type { Compressor, CompressorStep } from "../core/compression.ts";
 import type { Operation } from "../core/operation.ts";
 import type { Wait } from "../core/task.ts";
+import { AnnouncedLength } from "./body-length.ts";
 import type { BodyWriter } from "./body-writer.ts";
-import { BodyLengthError, RequestOverError } from "./errors.ts";
+import { RequestOverError } from "./errors.ts";
 import type { StreamBody } from "./reply.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -52,9 +53,8 @@ function* writeAll(writer: BodyWriter, data: Uint8Array): Generator<Wait, void, 
 class CompressingWriter implements BodyWriter {
   readonly #writer: BodyWriter;
   readonly #compressor: Compressor;
-  /** Bytes that were announced, -1 for nothing; bytes accepted. */
-  readonly #length: number;
-  #accepted = 0;
+  /** That of the body before it is compressed. */
+  readonly #length: AnnouncedLength;
   /** Small pieces on their way to the compressor, up to `#gathered`. */
   #gather: Uint8Array = NOTHING;
   #gathered = 0;
@@ -68,7 +68,7 @@ class CompressingWriter implements BodyWriter {
   constructor(writer: BodyWriter, compressor: Compressor, length: number) {
     this.#writer = writer;
     this.#compressor = compressor;
-    this.#length = length;
+    this.#length = new AnnouncedLength(length);
   }
 
   write(data: Uint8Array | string): Operation<void> {
@@ -84,8 +84,7 @@ class CompressingWriter implements BodyWriter {
   /** The body is whole. @throws BodyLengthError when it is shorter than announced. */
   *end(): Generator<Wait, void, unknown> {
     this.#over = true;
-    const missing = this.#length - this.#accepted;
-    if (missing > 0) throw new BodyLengthError(`Cannot end the body: ${missing} bytes that were announced are missing`);
+    this.#length.end();
     yield* this.#send();
     this.#push(this.#takeGathered(), "end");
     yield* this.#send();
@@ -122,10 +121,7 @@ class CompressingWriter implements BodyWriter {
 
   #admit(bytes: number): void {
     if (this.#over) throw new RequestOverError("Cannot write the body of the reply: the reply is over");
-    const excess = this.#accepted + bytes - this.#length;
-    if (this.#length >= 0 && excess > 0)
-      throw new BodyLengthError(`Cannot write the body: it is ${excess} bytes longer than announced`);
-    this.#accepted += bytes;
+    this.#length.admit(bytes);
   }
 
   // --- in ----------------------------------------------------------------------------------------------------------------------

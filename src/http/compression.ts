@@ -16,6 +16,7 @@ import { compressedBody } from "./compressing-writer.ts";
 import { type HttpHandler, mapReply } from "./handler.ts";
 import { Reply } from "./reply.ts";
 import type { HttpRequest } from "./request.ts";
+import { namesAcceptEncoding } from "./vary.ts";
 import type { HeaderField } from "./wire/headers.ts";
 import { statusForbidsBody } from "./wire/status.ts";
 
@@ -215,7 +216,7 @@ function withVary(headers: readonly HeaderField[]): HeaderField[] {
     .filter(isVary)
     .map((field) => field[1])
     .join(", ");
-  if (/(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(value)) return [...headers];
+  if (namesAcceptEncoding(value)) return [...headers];
   return [
     ...headers.filter((field) => !isVary(field)),
     ["vary", value === "" ? "Accept-Encoding" : `${value}, Accept-Encoding`],

@@ -19,6 +19,7 @@ import { FORM_FILE_BYTES_MAX, FORM_HEADER_BYTES_MAX, FORM_PARTS_MAX, FORM_PIECE_
 import { Once } from "../concurrency/delegate.ts";
 import type { Operation } from "../core/operation.ts";
 import type { Wait } from "../core/task.ts";
+import { percentDecoded } from "./percent.ts";
 import { Pieces } from "./pieces.ts";
 import { Rejection } from "./wire/rejection.ts";
 
@@ -227,14 +228,10 @@ function fileNameOf(parameters: ReadonlyMap<string, string>): string | null {
   return name;
 }
 
-/** A value as RFC 8187 has it, `undefined` when it is in another charset than UTF-8 or badly encoded. */
-function extendedValue(text: string): string | undefined {
+/** A value as RFC 8187 has it, `null` when it is in another charset than UTF-8 or badly encoded. */
+function extendedValue(text: string): string | null {
   const encoded = /^utf-8'[^']*'(.*)$/i.exec(text)?.[1];
-  try {
-    return encoded === undefined ? undefined : decodeURIComponent(encoded);
-  } catch {
-    return undefined;
-  }
+  return encoded === undefined ? null : percentDecoded(encoded);
 }
 
 /** Browsers write three characters of a name as if it were a URL, and only those three (HTML Standard, section 4.10.22.8). */

@@ -9,11 +9,9 @@ export class Pieces {
   /** Small pieces since the last large one, up to `#used`. */
   #tail: Uint8Array = new Uint8Array(0);
   #used = 0;
-  #size = 0;
 
   /** Takes the next piece, which belongs to the body from now on. */
   add(piece: Uint8Array): void {
-    this.#size += piece.length;
     if (piece.length >= COPIED_PIECE_BYTES_MAX) {
       this.#closeTail();
       this.#whole.push(piece);
@@ -27,15 +25,7 @@ export class Pieces {
   /** All of it. A body of one piece is that piece. */
   join(): Uint8Array {
     this.#closeTail();
-    const [only] = this.#whole;
-    if (only !== undefined && this.#whole.length === 1) return only;
-    const joined = new Uint8Array(this.#size);
-    let at = 0;
-    for (const piece of this.#whole) {
-      joined.set(piece, at);
-      at += piece.length;
-    }
-    return joined;
+    return joined(this.#whole);
   }
 
   #grow(more: number): void {
@@ -50,4 +40,17 @@ export class Pieces {
     this.#tail = new Uint8Array(0);
     this.#used = 0;
   }
+}
+
+/** All of `pieces` as one array; a single one is that one. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only] = pieces;
+  if (only !== undefined && pieces.length === 1) return only;
+  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }

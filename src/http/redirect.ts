@@ -5,7 +5,7 @@
 // location leads is not judged here; a location made of user input can lead anywhere (`//elsewhere.example` is another host). A backslash, which
 // browsers would read as a slash there, is encoded: a check for two slashes at the front has seen all that there are.
 
-import { Reply, type ReplyInit } from "./reply.ts";
+import { fieldsOf, Reply, type ReplyInit } from "./reply.ts";
 
 /** The statuses of a redirect. 307 and 308 keep method and body, 303 asks with GET, 301 and 302 do so for POST. */
 export type RedirectStatus = 301 | 302 | 303 | 307 | 308;
@@ -30,8 +30,7 @@ export function redirect(
   if (!STATUSES.includes(status))
     throw new RangeError(`Cannot redirect: expected one of the statuses ${STATUSES.join(", ")} and found ${status}`);
   const target = encodeLocation(typeof location === "string" ? location : location.href);
-  const reply = new Reply("", null, { ...init, status });
-  return new Reply("", null, { status, headers: [["location", target], ...reply.headers] });
+  return new Reply("", null, { status, headers: [["location", target], ...fieldsOf(init?.headers)] });
 }
 
 /** `location` with every character percent-encoded that has no place in a URI (RFC 3986 section 2). */

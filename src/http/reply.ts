@@ -44,13 +44,15 @@ export class Reply {
     this.body = this.status === 205 ? null : body;
     if (this.body === null && typeof body === "function") body.abandon?.();
     this.length = length;
-    this.headers = init?.headers === undefined ? NO_HEADERS : fieldsOf(init.headers);
+    this.headers = fieldsOf(init?.headers);
   }
 }
 
 const NO_HEADERS: readonly HeaderField[] = [];
 
-function fieldsOf(headers: NonNullable<ReplyInit["headers"]>): readonly HeaderField[] {
+/** @internal Headers in either form as a list. */
+export function fieldsOf(headers: ReplyInit["headers"] | undefined): readonly HeaderField[] {
+  if (headers === undefined) return NO_HEADERS;
   return Array.isArray(headers)
     ? (headers as readonly HeaderField[])
     : Object.entries(headers as Record<string, string>);

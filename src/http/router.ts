@@ -1,6 +1,7 @@
 // Routing by rou3: method and path to a handler. A router is itself a handler, so routers nest and `serveHttp` knows nothing of them.
 
 import type { HttpHandler, RouteParams } from "./handler.ts";
+import { percentDecoded } from "./percent.ts";
 import { empty, type Reply, text } from "./reply.ts";
 import { type HttpRequest, NO_PARAMS } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -65,7 +66,7 @@ function hand(request: HttpRequest, path: string, target: Target, params: Record
   }
   for (const name in params) {
     const value = params[name];
-    if (value?.includes("%")) params[name] = decodedWhereValid(value);
+    if (value !== undefined) params[name] = percentDecoded(value) ?? value;
   }
   // Those of the router around.
   if (request.params !== NO_PARAMS) for (const name in request.params) params[name] ??= request.params[name] as string;
@@ -77,14 +78,6 @@ function pathBelow(path: string, segments: number): string {
   let at = 0;
   for (let left = segments; left > 0 && at !== -1; left--) at = path.indexOf("/", at + 1);
   return at === -1 ? "/" : path.slice(at);
-}
-
-function decodedWhereValid(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }
 
 function unrouted(request: HttpRequest, allowed: readonly string[], notFound: HttpHandler): ReturnType<HttpHandler> {

@@ -16,7 +16,7 @@ import { describeValue, type Operation } from "../core/operation.ts";
 import { assertMs, sleep } from "../core/sleep.ts";
 import type { Wait } from "../core/task.ts";
 import type { BodyWriter } from "./body-writer.ts";
-import { Reply, type ReplyInit } from "./reply.ts";
+import { fieldsOf, Reply, type ReplyInit, type StreamBody } from "./reply.ts";
 
 /** One event. At least one of its fields. */
 export interface ServerEvent {
@@ -63,10 +63,11 @@ export function sse(body: (events: EventWriter) => Operation<unknown>, init: Sse
   const { heartbeatMs = HEARTBEAT_MS } = init;
   assertMs(heartbeatMs, "Cannot send heartbeats");
   if (heartbeatMs < 0) throw new RangeError(`Cannot send heartbeats every ${heartbeatMs} ms: it must not be negative`);
-  const reply = new Reply("text/event-stream", (writer) => run(body, new EventStream(writer), heartbeatMs), init);
-  if (reply.headers.some(([name]) => name.toLowerCase() === "cache-control")) return reply;
-  const headers = [["cache-control", "no-cache"] as const, ...reply.headers];
-  return new Reply(reply.type, reply.body, { status: reply.status, headers });
+  const own = fieldsOf(init.headers);
+  const isCached = own.some(([name]) => name.toLowerCase() === "cache-control");
+  const headers = isCached ? own : [["cache-control", "no-cache"] as const, ...own];
+  const stream: StreamBody = (writer) => run(body, new EventStream(writer), heartbeatMs);
+  return new Reply("text/event-stream", stream, { ...init, headers });
 }
 
 function run(

@@ -3,7 +3,7 @@
 import type { SocketAddress } from "./transport.ts";
 
 /** Where is listened and connected when nothing else is said. */
-const LOOPBACK = "127.0.0.1";
+export const LOOPBACK = "127.0.0.1";
 
 /** `127.0.0.1:7000`, `[::1]:7000` or `unix:/run/app.sock`. */
 export function describeAddress(address: SocketAddress): string {

@@ -2,7 +2,7 @@
 // world may hold several machines, and a unix path is only a name too. Connections are made as kernels make them: the server's
 // end exists, and takes bytes, before `accept` sees it.
 
-import { describeAddress } from "../net/address.ts";
+import { describeAddress, LOOPBACK } from "../net/address.ts";
 import { ConnectError, ListenError } from "../net/errors.ts";
 import { tlsFault, type TlsServerOptions } from "../net/tls.ts";
 import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
@@ -42,7 +42,7 @@ export class SimTransport implements Transport {
   }
 
   listen(address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
-    const { unix, hostname = "127.0.0.1", port = 0 } = address;
+    const { unix, hostname = LOOPBACK, port = 0 } = address;
     if (unix === undefined && !isPort(port))
       throw listenError(address, "ERR_OUT_OF_RANGE", "the port is no number from 0 to 65535");
     const name: ListenName = unix === undefined ? { hostname, port: port === 0 ? this.#freePort() : port } : { unix };
@@ -99,10 +99,7 @@ export class SimTransport implements Transport {
     this.#later(() => open(near));
   }
 
-  #names(
-    { hostname = "127.0.0.1" }: SocketAddress,
-    { name }: SimListener,
-  ): { client: SocketNames; server: SocketNames } {
+  #names({ hostname = LOOPBACK }: SocketAddress, { name }: SimListener): { client: SocketNames; server: SocketNames } {
     if (name.unix !== undefined) return { client: UNIX_NAMES, server: UNIX_NAMES };
     const at = canonical(hostname);
     // A host calls itself by the same address: clients of a loopback server come from the loopback address.
@@ -118,7 +115,7 @@ export class SimTransport implements Transport {
     };
   }
 
-  #listenerAt({ unix, hostname = "127.0.0.1", port = 0 }: SocketAddress): SimListener | undefined {
+  #listenerAt({ unix, hostname = LOOPBACK, port = 0 }: SocketAddress): SimListener | undefined {
     for (const listener of this.#listeners) {
       const { name } = listener;
       if (unix !== undefined ? name.unix === unix : name.port === port && answers(name.hostname, hostname))

@@ -3,38 +3,21 @@
 
 import { describe, expect, test } from "bun:test";
 
-import {
-  BODY_BYTES_MAX,
-  CHUNK_EXTENSION_BYTES_MAX,
-  FIELDS_MAX,
-  HEAD_BYTES_MAX,
-  TARGET_BYTES_MAX,
-  TRAILER_BYTES_MAX,
-} from "../../src/config.ts";
 import { createPrng } from "../../src/sim/prng.ts";
 import { seedRequests } from "./corpus.ts";
 import { classesOf, type Difference, differenceClasses, differenceOf } from "./differences.ts";
 import { Mutator } from "./mutator.ts";
 import { NodeHttp } from "./node-http.ts";
-import { fuzzRequests, fuzzSeed } from "./settings.ts";
+import { fuzzRequests, fuzzSeed, usualLimits } from "./settings.ts";
 import { escaped, shrink } from "./shrink.ts";
 import { Transcriber } from "./transcript.ts";
 
 const REQUESTS = fuzzRequests(30_000);
 const LANES = 16;
 
-const limits = {
-  headBytesMax: HEAD_BYTES_MAX,
-  fieldsMax: FIELDS_MAX,
-  targetBytesMax: TARGET_BYTES_MAX,
-  trailerBytesMax: TRAILER_BYTES_MAX,
-  chunkExtensionBytesMax: CHUNK_EXTENSION_BYTES_MAX,
-  bodyBytesMax: BODY_BYTES_MAX,
-};
-
 /** What a person needs to judge an unknown difference. */
 async function report(stream: Uint8Array, { kind, message, refusal }: Difference, node: NodeHttp): Promise<string> {
-  const transcriber = new Transcriber(limits);
+  const transcriber = new Transcriber(usualLimits);
   const smallest = await shrink(stream, async (candidate) => {
     const found = differenceOf(candidate, transcriber.read(candidate), await node.read(candidate));
     return found !== null && found.kind === kind && classesOf(found).length === 0;
@@ -54,7 +37,7 @@ describe("the readers beside node:http", () => {
     async () => {
       await using node = await NodeHttp.start(LANES);
       const mutator = new Mutator(createPrng(fuzzSeed), 0);
-      const transcriber = new Transcriber(limits);
+      const transcriber = new Transcriber(usualLimits);
       const counts = new Map(differenceClasses.map(({ name }) => [name, 0]));
       let made = 0;
       let bothAccepted = 0;

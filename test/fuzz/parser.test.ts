@@ -4,21 +4,13 @@
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 
-import {
-  BODY_BYTES_MAX,
-  CHUNK_EXTENSION_BYTES_MAX,
-  FIELDS_MAX,
-  HEAD_BYTES_MAX,
-  TARGET_BYTES_MAX,
-  TRAILER_BYTES_MAX,
-} from "../../src/config.ts";
 import type { Exchange } from "../../src/http/exchange.ts";
 import type { HttpLimits } from "../../src/http/wire/limits.ts";
 import type { Rejection } from "../../src/http/wire/rejection.ts";
 import { createPrng, type Prng } from "../../src/sim/prng.ts";
 import { seedRequests } from "./corpus.ts";
 import { Mutator } from "./mutator.ts";
-import { fuzzRequests, fuzzSeed } from "./settings.ts";
+import { fuzzRequests, fuzzSeed, usualLimits } from "./settings.ts";
 import { escaped, shrink } from "./shrink.ts";
 import { allowedRejections, Broken, CLEAN, CLOSED, CUT_BODY, CUT_HEAD, REFUSED, Subject } from "./subject.ts";
 
@@ -27,15 +19,6 @@ const REQUESTS = fuzzRequests(1_000_000);
 const TELLING_REQUESTS = 100_000;
 /** What the million leave behind may be this much larger than what the first hundred thousand did. */
 const HEAP_GROWTH_BYTES_MAX = 4 * 1024 * 1024;
-
-const usualLimits: HttpLimits = {
-  headBytesMax: HEAD_BYTES_MAX,
-  fieldsMax: FIELDS_MAX,
-  targetBytesMax: TARGET_BYTES_MAX,
-  trailerBytesMax: TRAILER_BYTES_MAX,
-  chunkExtensionBytesMax: CHUNK_EXTENSION_BYTES_MAX,
-  bodyBytesMax: BODY_BYTES_MAX,
-};
 
 /** Small enough to be passed by accident. */
 const tightLimits: HttpLimits = {

@@ -1,10 +1,9 @@
 // Request bodies: read in pieces or whole, limited, not read at all, ending early.
 
 import { describe, expect, test } from "bun:test";
-import { until } from "../../src/concurrency/until.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { type HttpRequest, json, type Rejection, type Reply, router, stream, text } from "../../src/http/index.ts";
-import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
+import { bodiesOf, request, responsesOf, settle, SOON_MS, withServer } from "./support.ts";
 
 const CHUNKED = ["Transfer-Encoding: chunked"];
 const lengthOf = (body: string): string[] => [`Content-Length: ${body.length}`];
@@ -112,8 +111,7 @@ describe("HttpRequest's body", () => {
         const peer = yield* world.ask(
           request("POST /text", lengthOf("a"), "a") + request("POST /", lengthOf("1"), "1"),
         );
-        for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
-        yield* sleep(SOON_MS);
+        yield* settle();
         expect(responsesOf(peer).statuses).toEqual([500, 500]);
         const told = (name: string): unknown => ({
           message: expect.stringContaining(`the operation "request.${name}"`),
@@ -131,8 +129,7 @@ describe("HttpRequest's body", () => {
       },
       function* (world) {
         const peer = yield* world.ask(request("POST /", lengthOf("abcdef"), "abc") + "def" + request("GET /"));
-        for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
-        yield* sleep(SOON_MS);
+        yield* settle();
         expect(bodiesOf(peer)).toEqual(["abcdef", "none"]);
       },
     ));

@@ -10,6 +10,7 @@ import { sleep } from "../../src/core/sleep.ts";
 import { compressed } from "../../src/http/index.ts";
 import { createPrng, type Prng } from "../../src/sim/prng.ts";
 import { CALM_NETWORK, type NetworkOptions, ROUGH_NETWORK, type SimPeer } from "../../src/sim/index.ts";
+import { wholeNumber } from "../environment.ts";
 import { type ChaosClient, describeClient, drawClient, pick, play } from "./chaos-clients.ts";
 import { chaosHandler, KINDS, putFile } from "./chaos-handlers.ts";
 import { type ChaosRun, faultsOf, sightsOf } from "./chaos-judge.ts";
@@ -35,14 +36,6 @@ const CANCEL_MS_MAX = 60;
 /** Less than the longest handler takes. */
 const GRACE_MS = 500;
 const HALF_CLOSE_GRACE_MS = 300;
-
-function wholeNumber(name: string, usual: number): number {
-  const given = process.env[name];
-  if (given === undefined || given === "") return usual;
-  const number = Number(given);
-  if (Number.isSafeInteger(number)) return number;
-  throw new Error(`Cannot make chaos with ${name}=${given}: not a whole number`);
-}
 
 // --- a world -------------------------------------------------------------------------------------------------------------------
 

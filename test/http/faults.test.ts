@@ -4,17 +4,10 @@
 import { describe, expect, test } from "bun:test";
 import { scope } from "../../src/concurrency/scope.ts";
 import { until } from "../../src/concurrency/until.ts";
-import type { Steps } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { fromFetch, type HttpHandler, replyOf, stream, text } from "../../src/http/index.ts";
 import { Simulation } from "../../src/sim/index.ts";
-import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
-
-/** Lets promises of handlers run: they live outside of virtual time. */
-function* settle(): Steps<void> {
-  for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
-  yield* sleep(SOON_MS);
-}
+import { bodiesOf, request, responsesOf, settle, SOON_MS, withServer } from "./support.ts";
 
 /** Lets the real event loop turn: only then does an engine tell of rejections that nobody handles. */
 const realTurns = async (): Promise<void> => {

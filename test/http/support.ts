@@ -2,6 +2,7 @@
 // from RFC 9112 alone, without a line of src/http. Everything happens in virtual time.
 
 import { expect } from "bun:test";
+import { until } from "../../src/concurrency/until.ts";
 import { scope } from "../../src/concurrency/scope.ts";
 import type { Operation, Steps } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
@@ -13,6 +14,12 @@ const SERVER = { port: 8_080 };
 
 /** Virtual ms in which a calm network carries everything both ways. */
 export const SOON_MS = 20;
+
+/** Lets promises of handlers run, which live outside of virtual time, and what they have sent arrive. */
+export function* settle(): Steps<void> {
+  for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
+  yield* sleep(SOON_MS);
+}
 
 /** How a test wants its world. */
 export interface WorldOptions extends HttpOptions {

@@ -3,9 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { fromFetch, type HttpHandler, type HttpOptions, json, serveHttp, text } from "../../src/http/index.ts";
 import { Simulation } from "../../src/sim/index.ts";
-import { until } from "../../src/concurrency/until.ts";
-import { sleep } from "../../src/core/sleep.ts";
-import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "./support.ts";
+import { bodiesOf, request, responsesOf, settle, withServer } from "./support.ts";
 
 const origin: HttpHandler = ({ remoteAddress, protocol, host }) => json([remoteAddress, protocol, host]);
 const FORWARDED = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: mill.example"];
@@ -52,8 +50,7 @@ describe("serveHttp's trustProxy", () => {
       fromFetch((incoming, server) => Response.json([incoming.url, server.requestIP(incoming)?.address])),
       function* (world) {
         const peer = yield* world.ask(request("GET /a", FORWARDED));
-        for (let i = 0; i < 10; i++) yield* until(Promise.resolve());
-        yield* sleep(SOON_MS);
+        yield* settle();
         expect(bodiesOf(peer)).toEqual(['["https://mill.example/a","203.0.113.9"]']);
       },
       { trustProxy: true },

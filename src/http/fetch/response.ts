@@ -11,6 +11,7 @@ import type { Host } from "../../core/host.ts";
 import { describeValue } from "../../core/operation.ts";
 import type { Wait } from "../../core/task.ts";
 import type { BodyWriter } from "../body-writer.ts";
+import { joined } from "../pieces.ts";
 import { Reply, type StreamBody } from "../reply.ts";
 import type { HttpRequest } from "../request.ts";
 import { typeOfBytes } from "./media-type.ts";
@@ -127,18 +128,6 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return Buffer.from(chunk, "utf8");
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   throw new TypeError(`Cannot send a chunk of a stream: expected bytes and found ${describeValue(chunk)}`);
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return only;
-  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }
 
 /** Whether the Connection field lists `name`: it was meant for another connection (RFC 9110 section 7.6.1). */

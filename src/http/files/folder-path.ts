@@ -1,6 +1,8 @@
 // From the path of a request to the path of a file below a folder, as text alone. It refuses more than it must, on every system alike, so that what
 // passes here on Linux and in a simulation names no other file on Windows. That no link leads out of the folder is the store's to hold.
 
+import { percentDecoded } from "../percent.ts";
+
 /** Where a request points to below the folder. */
 export interface FolderPath {
   /** Decoded names with `/` between them; empty for the folder itself. */
@@ -25,20 +27,11 @@ export function folderPath(path: string, prefix: string, dotfiles: boolean): Fol
   if (isFolder) names.pop();
   const decoded: string[] = [];
   for (const sent of names) {
-    const name = decodedName(sent);
+    // Once: a percent sign that comes out of it stays one.
+    const name = percentDecoded(sent);
     if (name === null || name === "" || REFUSED.test(name)) return null;
     if (!dotfiles && name.startsWith(".")) return null;
     decoded.push(name);
   }
   return { path: decoded.join("/"), isFolder };
-}
-
-/** Decoded once: a percent sign that comes out of it stays one. */
-function decodedName(sent: string): string | null {
-  if (!sent.includes("%")) return sent;
-  try {
-    return decodeURIComponent(sent);
-  } catch {
-    return null;
-  }
 }

@@ -9,10 +9,11 @@ import type { Operation } from "../../core/operation.ts";
 import type { Wait } from "../../core/task.ts";
 import type { BodyWriter } from "../body-writer.ts";
 import { BodyLengthError } from "../errors.ts";
-import { bytes, Reply, type ReplyInit, stream, type StreamBody, text } from "../reply.ts";
+import { bytes, fieldsOf, Reply, type ReplyInit, stream, type StreamBody, text } from "../reply.ts";
 import type { HttpRequest } from "../request.ts";
 import type { HeaderField } from "../wire/headers.ts";
 import { METHOD_GET, METHOD_HEAD } from "../wire/methods.ts";
+import { namesAcceptEncoding } from "../vary.ts";
 import { contentRange, drawBoundary, lengthOf, multipart, type Piece, pieceLength } from "./multipart.ts";
 import { fileHost, readFile } from "./opening.ts";
 import { rangeHolds, verdictOf } from "./preconditions.ts";
@@ -97,7 +98,7 @@ function contentOf(
   const { type, headers } = what;
   if (ranges !== null && ranges.length > 1) {
     // A type that the program put among its headers is that of the parts, and would hide the one of the whole.
-    const said = headerList(headers);
+    const said = fieldsOf(headers);
     const own = said.filter((field) => !isType(field));
     const partType = said.find(isType)?.[1] ?? type;
     return { status: 206, fields: merged(fields, own), ...multipart(ranges, size, partType, boundary()) };
@@ -106,7 +107,7 @@ function contentOf(
   if (range !== undefined) fields.push(["Content-Range", contentRange(range, size)]);
   const pieces = [range ?? { from: 0, to: size }];
   const status = range === undefined ? 200 : 206;
-  return { status, type, pieces, length: lengthOf(pieces), fields: merged(fields, headerList(headers)) };
+  return { status, type, pieces, length: lengthOf(pieces), fields: merged(fields, fieldsOf(headers)) };
 }
 
 // --- heads -------------------------------------------------------------------------------------------------------------------
@@ -122,21 +123,14 @@ function validatorFields({ etag, lastModified }: Validators): HeaderField[] {
 
 /** The client has it: what guides its cache, and nothing about a content that is not sent (RFC 9110 section 15.4.5). */
 function notModified(validators: Validators, what: Representation): Reply {
-  const own = headerList(what.headers).filter(([name]) => !/^content-(?:encoding|language|type|range)$/i.test(name));
+  const own = fieldsOf(what.headers).filter(([name]) => !/^content-(?:encoding|language|type|range)$/i.test(name));
   const fields = [...validatorFields(validators), ...what.fields];
   return new Reply("", null, { status: 304, headers: merged(fields, own) });
 }
 
 function refusal(body: string, status: number, fields: readonly HeaderField[], what: Representation): Reply {
-  const own = headerList(what.headers).filter(([name]) => !/^content-/i.test(name));
+  const own = fieldsOf(what.headers).filter(([name]) => !/^content-/i.test(name));
   return text(body, { status, headers: merged(fields, own) });
-}
-
-function headerList(headers: ReplyInit["headers"] | undefined): readonly HeaderField[] {
-  if (headers === undefined) return [];
-  return Array.isArray(headers)
-    ? (headers as readonly HeaderField[])
-    : Object.entries(headers as Record<string, string>);
 }
 
 function isType([name]: HeaderField): boolean {
@@ -155,7 +149,7 @@ function merged(ours: readonly HeaderField[], own: readonly HeaderField[]): read
 }
 
 function variesByCoding([name, value]: HeaderField): boolean {
-  return name.toLowerCase() === "vary" && /(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(value);
+  return name.toLowerCase() === "vary" && namesAcceptEncoding(value);
 }
 
 // --- bodies ------------------------------------------------------------------------------------------------------------------

@@ -1,17 +1,9 @@
 // The life of a Fetch handler's request: its body at the client's pace, its stream while the client stays, its signal when the client goes.
 
 import { describe, expect, test } from "bun:test";
-import type { Steps } from "../../../src/core/operation.ts";
 import { sleep } from "../../../src/core/sleep.ts";
-import { until } from "../../../src/concurrency/until.ts";
 import { type FetchHandler, fromFetch, Rejection, RequestOverError } from "../../../src/http/index.ts";
-import { bodiesOf, request, responsesOf, SOON_MS, withServer } from "../support.ts";
-
-/** Lets promises of handlers run: they live outside of virtual time. */
-function* settle(): Steps<void> {
-  for (let i = 0; i < 20; i++) yield* until(Promise.resolve());
-  yield* sleep(SOON_MS);
-}
+import { bodiesOf, request, responsesOf, settle, SOON_MS, withServer } from "../support.ts";
 
 const handle = (handler: FetchHandler): ReturnType<typeof fromFetch> => fromFetch(handler);
 
