@@ -86,6 +86,18 @@ export const HEAD_BYTES_MAX: number = 16 * 1024;
 /** Header fields of a request. */
 export const FIELDS_MAX: number = 100;
 
+/** Field sections that a server keeps to know them again: a power of two. Browsers and proxies in front of one server are fewer at a time. */
+export const FIELD_SECTIONS_KEPT_MAX: number = 64;
+
+/** Bytes of a field section at most to be kept: a browser's with its cookies. All of them together take 128 KiB. */
+export const FIELD_SECTION_BYTES_KEPT_MAX: number = 2 * 1024;
+
+/** Request targets that a process keeps as text to know them again, up to 40 characters each: a power of two. */
+export const TARGETS_KEPT_MAX: number = 512;
+
+/** Names of which the value is kept with a kept section. */
+export const FIELD_LOOKUPS_KEPT_MAX: number = 32;
+
 /** Bytes of the request target. RFC 9112 section 3 recommends at least 8,000. */
 export const TARGET_BYTES_MAX: number = 8 * 1024;
 

@@ -4,6 +4,7 @@
 
 import { Framing, BODY_NONE } from "../../src/http/wire/framing.ts";
 import { encodeError, encodeText, CLOSE, PERSIST } from "../../src/http/wire/encoder.ts";
+import { FieldSections } from "../../src/http/wire/field-sections.ts";
 import { HeadParser } from "../../src/http/wire/head-parser.ts";
 import { METHOD_GET } from "../../src/http/wire/methods.ts";
 import { COMPLETE } from "../../src/http/wire/outcome.ts";
@@ -45,8 +46,10 @@ function put(answer: Uint8Array, at: number): number {
   return at + answer.length;
 }
 
+const sections = new FieldSections();
+
 class RawConnection {
-  readonly #head = new HeadParser(LIMITS);
+  readonly #head = new HeadParser(LIMITS, sections);
   readonly #framing = new Framing();
   readonly #received = new ReceiveBuffer();
   /** What the kernel refused. */

@@ -14,5 +14,7 @@ declare global {
     latin1Write(text: string, offset?: number, length?: number): number;
     /** Writes `text` as UTF-8 at `offset`; returns the bytes written, and never splits a character. */
     utf8Write(text: string, offset?: number, length?: number): number;
+    /** Holds bytes of `target` against bytes of this: 0 when they are equal. */
+    compare(target: Uint8Array, targetStart?: number, targetEnd?: number, start?: number, end?: number): 0 | 1 | -1;
   }
 }

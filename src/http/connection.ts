@@ -26,6 +26,7 @@ import { Reply } from "./reply.ts";
 import { HttpRequest } from "./request.ts";
 import type { HttpServer } from "./server.ts";
 import { TOO_SLOW, Watch } from "./watch.ts";
+import type { FieldSections } from "./wire/field-sections.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import { COMPLETE } from "./wire/outcome.ts";
 import { Rejection } from "./wire/rejection.ts";
@@ -149,6 +150,10 @@ export class HttpConnection implements ExchangeHost {
 
   get limits(): HttpLimits {
     return this.#server.limits;
+  }
+
+  get sections(): FieldSections {
+    return this.#server.sections;
   }
 
   get drainBodyBytesMax(): number {

@@ -6,6 +6,7 @@ import { UnexpectedEndError } from "../net/errors.ts";
 import type { Trust } from "./forwarded.ts";
 import { ChunkedDecoder } from "./wire/chunked.ts";
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, checkBodyLength, Framing } from "./wire/framing.ts";
+import type { FieldSections } from "./wire/field-sections.ts";
 import { HeadParser } from "./wire/head-parser.ts";
 import type { HeaderField } from "./wire/headers.ts";
 import type { HttpLimits } from "./wire/limits.ts";
@@ -17,6 +18,8 @@ import { Rejection } from "./wire/rejection.ts";
 export interface ExchangeHost {
   readonly conn: ConnState;
   readonly limits: HttpLimits;
+  /** The field sections of all connections of the server. */
+  readonly sections: FieldSections;
   /** Bytes of an unread body that are worth reading to keep the connection. */
   readonly drainBodyBytesMax: number;
   /** Which proxies are believed; `null` for none. */
@@ -68,7 +71,7 @@ export class Exchange {
 
   constructor(host: ExchangeHost) {
     this.host = host;
-    this.head = new HeadParser(host.limits);
+    this.head = new HeadParser(host.limits, host.sections);
     this.bytes = host.conn.received.bytes;
   }
 

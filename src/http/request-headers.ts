@@ -1,5 +1,6 @@
 // The fields of a request as a handler sees them: those of its head, looked up in the bytes where they lie, and those of its trailers.
 
+import { FIELD_LOOKUPS_KEPT_MAX } from "../config.ts";
 import { requestOver } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HeaderField } from "./wire/headers.ts";
@@ -24,14 +25,17 @@ export class HeadFields implements RequestHeaders {
   }
 
   get(name: string): string | null {
-    const { head, bytes, start } = this.#present();
+    const exchange = this.#present();
+    const { head } = exchange;
     const lower = name.toLowerCase();
-    const first = head.find(bytes, start, lower);
-    if (first === -1) return null;
-    const second = head.findNext(bytes, start, lower, first);
-    if (second === -1) return head.value(bytes, start, first);
-    // A list of cookies has a separator of its own, also where a gateway has cut it into fields (RFC 9113 section 8.2.3).
-    return this.getAll(lower).join(lower === "cookie" ? "; " : ", ");
+    const { lookups } = head.fields;
+    if (lookups === null) return this.#find(exchange, lower);
+    const known = lookups.get(lower);
+    if (known !== undefined) return known;
+    const found = this.#find(exchange, lower);
+    // The names come from handlers, who might take them from clients.
+    if (lookups.size < FIELD_LOOKUPS_KEPT_MAX) lookups.set(lower, found);
+    return found;
   }
 
   has(name: string): boolean {
@@ -52,11 +56,20 @@ export class HeadFields implements RequestHeaders {
   *[Symbol.iterator](): Generator<[string, string], void, undefined> {
     const { head } = this.#present();
     const fields: [string, string][] = [];
-    for (let index = 0; index < head.fieldCount; index++) {
+    for (let index = 0; index < head.fields.count; index++) {
       const { bytes, start } = this.#exchange;
       fields.push([head.name(bytes, start, index), head.value(bytes, start, index)]);
     }
     yield* fields;
+  }
+
+  #find({ head, bytes, start }: Exchange, lower: string): string | null {
+    const first = head.find(bytes, start, lower);
+    if (first === -1) return null;
+    const second = head.findNext(bytes, start, lower, first);
+    if (second === -1) return head.value(bytes, start, first);
+    // A list of cookies has a separator of its own, also where a gateway has cut it into fields (RFC 9113 section 8.2.3).
+    return this.getAll(lower).join(lower === "cookie" ? "; " : ", ");
   }
 
   #present(): Exchange {

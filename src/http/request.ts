@@ -1,6 +1,7 @@
 // A request as a handler sees it. Everything is lazy: a handler that never asks for the target or a header pays for no string. The request
 // is good until it is answered; what is kept longer must have been asked for before.
 
+import { TARGETS_KEPT_MAX } from "../config.ts";
 import { Once } from "../concurrency/delegate.ts";
 import type { Operation } from "../core/operation.ts";
 
@@ -16,6 +17,7 @@ import { HeadFields, type RequestHeaders, TrailerFields } from "./request-header
 import { BODY_CHUNKED, BODY_NONE } from "./wire/framing.ts";
 import { Rejection } from "./wire/rejection.ts";
 import { sliceLatin1 } from "./wire/text.ts";
+import { TextCache } from "./wire/text-cache.ts";
 
 /** What few requests are asked for: kept apart, because every request pays for a field. */
 interface Extras {
@@ -25,6 +27,8 @@ interface Extras {
   /** Below the prefix of a mount: what is left of the path. */
   localPath: string | null;
 }
+
+const targets = new TextCache(TARGETS_KEPT_MAX);
 
 /** One request. `Params` is what its route has as parameters. */
 export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
@@ -57,7 +61,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
   get target(): string {
     if (this.#target === null) {
       const { bytes, start, framing } = this.#present("the target");
-      const target = sliceLatin1(bytes, start + framing.pathStart, start + framing.pathEnd);
+      const target = targets.slice(bytes, start + framing.pathStart, start + framing.pathEnd);
       // A URI without a path means the root (RFC 9112 section 3.2.1).
       this.#target = target === "" || target[0] === "?" ? `/${target}` : target;
     }

@@ -8,6 +8,7 @@ import type { AnswerRecord } from "./access-log.ts";
 import type { Trust } from "./forwarded.ts";
 import type { HttpHandler } from "./handler.ts";
 import type { HttpRequest } from "./request.ts";
+import { FieldSections } from "./wire/field-sections.ts";
 import type { HttpLimits } from "./wire/limits.ts";
 import type { Rejection } from "./wire/rejection.ts";
 
@@ -39,6 +40,7 @@ export class HttpServer {
   readonly options: HttpSettings;
   readonly clock: PassClock;
   readonly admission: Admission;
+  readonly sections: FieldSections = new FieldSections();
   readonly connections: Set<DrainingConnection> = new Set();
   /** The server was cancelled: answers carry Connection: close. */
   draining = false;

@@ -117,11 +117,10 @@ export class ReadableLeaf extends ReadingLeaf<void> {
 export class MoreLeaf extends ReadingLeaf<boolean> {
   #seen = -1;
 
-  override handOut(): boolean {
-    // Not before: a parked leaf that is asked for again must not forget what it has seen.
-    if (!super.handOut()) return false;
+  /** A cancelled wait forgets what it has seen: the leaf is kept and handed out again. */
+  override unpark(): boolean {
     this.#seen = -1;
-    return true;
+    return super.unpark();
   }
 
   protected ready(): boolean {

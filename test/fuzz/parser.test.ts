@@ -108,7 +108,7 @@ class GrammarListener {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, head.length).toString("latin1");
     const lines = headGrammar.exec(text)?.[1];
     if (lines === undefined) throw new Broken("an accepted head follows the grammar");
-    if (lines.split("\r\n").length - 1 !== head.fieldCount) throw new Broken("every line of a head is a field");
+    if (lines.split("\r\n").length - 1 !== head.fields.count) throw new Broken("every line of a head is a field");
   }
 
   bodyRead(): void {}

@@ -10,7 +10,8 @@ import type { ConnState } from "../../src/net/conn-state.ts";
 import { ReceiveBuffer } from "../../src/net/receive-buffer.ts";
 import { Exchange, type ExchangeHost } from "../../src/http/exchange.ts";
 import { BODY_CHUNKED, BODY_LENGTH } from "../../src/http/wire/framing.ts";
-import { OFFSETS_PER_FIELD } from "../../src/http/wire/head.ts";
+import { FieldSections } from "../../src/http/wire/field-sections.ts";
+import { OFFSETS_PER_FIELD } from "../../src/http/wire/field-section.ts";
 import type { HttpLimits } from "../../src/http/wire/limits.ts";
 import { COMPLETE } from "../../src/http/wire/outcome.ts";
 import { Rejection, type RejectionCode, type RejectionStatus } from "../../src/http/wire/rejection.ts";
@@ -70,7 +71,7 @@ export interface SubjectListener {
 }
 
 /** What reading asks of the connection; the rest of its host is for answers and clocks. */
-type ReadersHost = Pick<ExchangeHost, "conn" | "limits" | "bodyWanted">;
+type ReadersHost = Pick<ExchangeHost, "conn" | "limits" | "sections" | "bodyWanted">;
 
 /** A reader of one stream after the other. */
 export class Subject {
@@ -99,7 +100,7 @@ export class Subject {
     this.limits = limits;
     this.#listener = listener;
     const conn = { received: this.#received, consumed: nothing } as unknown as ConnState;
-    const host: ReadersHost = { conn, limits, bodyWanted: nothing };
+    const host: ReadersHost = { conn, limits, sections: new FieldSections(), bodyWanted: nothing };
     this.#exchange = new Exchange(host as ExchangeHost);
   }
 
@@ -259,12 +260,12 @@ export class Subject {
   /** What the readers keep has bounds of its own, whatever comes. */
   #holdBounds(): void {
     const { fieldsMax, headBytesMax } = this.limits;
-    const { offsets } = this.#exchange.head as unknown as { offsets: Int32Array };
+    const { offsets } = this.#exchange.head.fields;
     hold(
       offsets.length <= Math.max(fieldsMax, FIELDS_INITIAL) * OFFSETS_PER_FIELD,
       "there is room for no more fields than allowed",
     );
-    hold(this.#exchange.head.fieldCount <= fieldsMax, "there are no more fields than allowed");
+    hold(this.#exchange.head.fields.count <= fieldsMax, "there are no more fields than allowed");
     const room = this.#received.bytes.length;
     const roomMax = Math.max(256, 2 * (headBytesMax + this.#longestPiece));
     hold(!this.#inPieces || room <= roomMax, "an unfinished head is kept in at most twice its room");
@@ -277,15 +278,18 @@ export class Subject {
     this.#note(head.targetStart);
     this.#note(head.targetEnd);
     this.#note(head.minor);
-    this.#note(head.contentLength);
+    this.#note(head.fields.contentLength);
     this.#note(
-      Number(head.chunked) + 2 * Number(head.close) + 4 * Number(head.keepAlive) + 8 * Number(head.connectionUpgrade),
+      Number(head.fields.chunked) +
+        2 * Number(head.fields.close) +
+        4 * Number(head.fields.keepAlive) +
+        8 * Number(head.fields.connectionUpgrade),
     );
-    this.#note(Number(head.expectContinue) + 2 * Number(head.expectOther));
-    this.#note(head.hostField);
-    this.#note(head.upgradeField);
-    this.#note(head.fieldCount);
-    for (let index = 0; index < head.fieldCount; index++) {
+    this.#note(Number(head.fields.expectContinue) + 2 * Number(head.fields.expectOther));
+    this.#note(head.fields.hostField);
+    this.#note(head.fields.upgradeField);
+    this.#note(head.fields.count);
+    for (let index = 0; index < head.fields.count; index++) {
       this.#note(head.nameStart(index));
       this.#note(head.nameEnd(index));
       this.#note(head.valueStart(index));
@@ -300,7 +304,7 @@ export class Subject {
     this.#note(framing.pathStart);
     this.#note(framing.pathEnd);
     hold(
-      framing.body !== BODY_CHUNKED || (head.chunked && head.contentLength === -1),
+      framing.body !== BODY_CHUNKED || (head.fields.chunked && head.fields.contentLength === -1),
       "a chunked body has no length beside it",
     );
   }

@@ -52,7 +52,7 @@ export class Transcriber implements SubjectListener {
       method: head.method(bytes, start),
       target: head.target(bytes, start),
       version: `1.${head.minor}`,
-      headers: Array.from({ length: head.fieldCount }, (_, index) => {
+      headers: Array.from({ length: head.fields.count }, (_, index) => {
         return [head.name(bytes, start, index), head.value(bytes, start, index)] as const;
       }),
     };

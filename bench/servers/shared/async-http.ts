@@ -25,6 +25,7 @@ import {
   KEEP_ALIVE,
   PERSIST,
 } from "../../../src/http/wire/encoder.ts";
+import { FieldSections } from "../../../src/http/wire/field-sections.ts";
 import type { HttpLimits } from "../../../src/http/wire/limits.ts";
 import { METHOD_HEAD } from "../../../src/http/wire/methods.ts";
 import { COMPLETE } from "../../../src/http/wire/outcome.ts";
@@ -149,6 +150,7 @@ export function sweep(open: ReadonlySet<AsyncConn>, now: number): void {
   for (const conn of open) if (conn.deadline < now) conn.terminate();
 }
 
+const SECTIONS = new FieldSections();
 const NEVER = new AbortController().signal;
 
 /**
@@ -156,5 +158,5 @@ const NEVER = new AbortController().signal;
  * without a scheduler. The other hooks concern bodies, which this twin refuses.
  */
 function hostOf(conn: AsyncConn): ExchangeHost {
-  return { conn: conn as unknown as ConnState, limits: LIMITS, signal: NEVER } as ExchangeHost;
+  return { conn: conn as unknown as ConnState, limits: LIMITS, sections: SECTIONS, signal: NEVER } as ExchangeHost;
 }

@@ -17,7 +17,7 @@ import {
   writeHeaderValue,
 } from "./headers.ts";
 import { reasonPhrase, statusForbidsBody } from "./status.ts";
-import { latin1Bytes, writeUtf8 } from "./text.ts";
+import { copyBytes, latin1Bytes, writeUtf8 } from "./text.ts";
 
 /** A body length that is not known: `Transfer-Encoding: chunked`. HTTP/1.1 only. */
 export const LENGTH_CHUNKED = -1;
@@ -44,6 +44,9 @@ const ZERO = 0x30;
 const DIGITS_MAX = 16;
 /** What can follow prefix and fields: Content-Length or Transfer-Encoding, the longest Connection field, the empty line. */
 const TAIL_BYTES_MAX = 16 + DIGITS_MAX + 2 + 33 + 2;
+
+/** UTF-16 units of a text at most for its answer to be kept. */
+const KEPT_TEXT_UNITS_MAX = 1024;
 
 const contentLengthName = latin1Bytes("Content-Length: ");
 const chunkedLine = latin1Bytes("Transfer-Encoding: chunked\r\n");
@@ -96,6 +99,36 @@ export function encodeHead(
  * offset behind the body, or -1 when there may not be room: the head's bound and three bytes a UTF-16 unit are always enough.
  */
 export function encodeText(
+  out: Uint8Array,
+  at: number,
+  status: number,
+  contentType: string,
+  fields: readonly HeaderField[],
+  text: string,
+  persistence: number,
+  epochMs: number,
+): number {
+  if (fields.length > 0 || persistence !== PERSIST || text.length > KEPT_TEXT_UNITS_MAX)
+    return encodeAnyText(out, at, status, contentType, fields, text, persistence, epochMs);
+  const { answer } = headPrefix(status, contentType, true, epochMs);
+  // Comparing a text with itself takes no time; others are told apart by their length, or in their first bytes.
+  const again = answer.times > 0 && answer.text === text;
+  if (again && answer.times === 2 && out.length - at >= answer.bytes.length) {
+    out.set(answer.bytes, at);
+    return at + answer.bytes.length;
+  }
+  const end = encodeAnyText(out, at, status, contentType, fields, text, persistence, epochMs);
+  if (!again) {
+    answer.text = text;
+    answer.times = 1;
+  } else if (end !== -1) {
+    answer.bytes = copyBytes(out, at, end);
+    answer.times = 2;
+  }
+  return end;
+}
+
+function encodeAnyText(
   out: Uint8Array,
   at: number,
   status: number,

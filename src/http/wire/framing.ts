@@ -63,17 +63,18 @@ export class Framing {
     this.#decideHost(head);
     this.#decideTarget(head, bytes, start);
     this.#decideBody(head);
+    const { fields } = head;
     const modern = head.minor > 0;
-    this.keepAlive = !head.close && (modern || head.keepAlive);
-    this.upgrade = modern && head.connectionUpgrade && head.upgradeField !== -1;
-    this.expectContinue = modern && head.expectContinue && this.body !== BODY_NONE;
-    if (head.expectOther && modern) {
+    this.keepAlive = !fields.close && (modern || fields.keepAlive);
+    this.upgrade = modern && fields.connectionUpgrade && fields.upgradeField !== -1;
+    this.expectContinue = modern && fields.expectContinue && this.body !== BODY_NONE;
+    if (fields.expectOther && modern) {
       throw new Rejection(417, "ERR_HTTP_EXPECTATION", "the only expectation met here is 100-continue");
     }
   }
 
   #decideHost(head: RequestHead): void {
-    const host = head.hostField;
+    const host = head.fields.hostField;
     if (host === -1) {
       if (head.minor > 0) throw new Rejection(400, "ERR_HTTP_HOST", "there is no Host field");
       this.hostStart = 0;
@@ -121,16 +122,17 @@ export class Framing {
   }
 
   #decideBody(head: RequestHead): void {
+    const { fields } = head;
     this.bodyLength = 0;
-    if (head.chunked) {
-      if (head.contentLength !== -1) {
+    if (fields.chunked) {
+      if (fields.contentLength !== -1) {
         throw new Rejection(400, "ERR_HTTP_FRAMING", "there is a Content-Length beside Transfer-Encoding");
       }
       if (head.minor === 0) throw new Rejection(400, "ERR_HTTP_FRAMING", "HTTP/1.0 has no Transfer-Encoding");
       this.body = BODY_CHUNKED;
-    } else if (head.contentLength > 0) {
+    } else if (fields.contentLength > 0) {
       this.body = BODY_LENGTH;
-      this.bodyLength = head.contentLength;
+      this.bodyLength = fields.contentLength;
     } else {
       this.body = BODY_NONE;
     }

@@ -1,6 +1,8 @@
 // The part of a response head that stays the same for a second - status line, Date, Content-Type - kept as bytes, so that the encoder copies
-// it in one call: 22 ns for 110 bytes, where writing it piece by piece takes over 100. Not a cache of responses, and not a
-// clock: the caller says what time it is.
+// it in one call: 22 ns for 110 bytes, where writing it piece by piece takes over 100. Not a clock: the caller says what time it is.
+//
+// Where the same text is sent again and again, the whole answer stays the same for a second, and is kept too: of each prefix the last one,
+// from its second time on, while it is short. That takes 40 of 250 ns off a pipelined request (bench/lone, job http16).
 //
 // The number of prefixes is bounded; when it is reached all are dropped, which costs a busy server one refill of those in use.
 
@@ -24,6 +26,16 @@ export interface HeadPrefix {
   readonly unframedBytes: number;
   /** No response with this status has a body. */
   readonly forbidsBody: boolean;
+  /** The last text that was sent behind this prefix, with the head that goes with it on a connection that goes on. */
+  readonly answer: KeptAnswer;
+}
+
+/** An answer as bytes: a head and the text that was its body. */
+export interface KeptAnswer {
+  text: string;
+  /** How often `text` was sent in a row since the prefix last changed: 0, 1, or 2 for more. Then `bytes` hold its answer. */
+  times: number;
+  bytes: Uint8Array;
 }
 
 interface KeptPrefix extends HeadPrefix {
@@ -31,6 +43,8 @@ interface KeptPrefix extends HeadPrefix {
   readonly dateAt: number;
   fromMs: number;
 }
+
+const NOTHING = new Uint8Array(0);
 
 type ByStatus = (Map<string, KeptPrefix> | undefined)[];
 
@@ -49,6 +63,7 @@ export function headPrefix(status: number, contentType: string, dated: boolean, 
   if (dated && !(age >= 0 && age < 1000)) {
     prefix.bytes.set(dateBytes(epochMs), prefix.dateAt);
     prefix.fromMs = Math.floor(epochMs / 1000) * 1000;
+    prefix.answer.times = 0;
   }
   return prefix;
 }
@@ -77,6 +92,7 @@ function makePrefix(status: number, contentType: string, dated: boolean): KeptPr
     bytes: out.slice(0, at),
     unframedBytes,
     forbidsBody: statusForbidsBody(status),
+    answer: { text: "", times: 0, bytes: NOTHING },
     dateAt,
     fromMs: -Infinity,
   };

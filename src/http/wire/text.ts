@@ -6,6 +6,7 @@ const methods = Buffer.allocUnsafe(0);
 const latin1Slice = methods.latin1Slice;
 const latin1Write = methods.latin1Write;
 const utf8Write = methods.utf8Write;
+const { slice } = Uint8Array.prototype;
 
 /** The bytes from `start` to `end` as text, one character a byte. */
 export function sliceLatin1(bytes: Uint8Array, start: number, end: number): string {
@@ -20,6 +21,11 @@ export function writeLatin1(out: Uint8Array, at: number, text: string): number {
 /** Writes `text` as UTF-8 at `at`; returns the offset behind it. There must be room for three bytes a UTF-16 unit. */
 export function writeUtf8(out: Uint8Array, at: number, text: string): number {
   return text === "" ? at : at + utf8Write.call(out, text, at);
+}
+
+/** The bytes from `start` to `end` as new bytes: `slice` of a Buffer would be a view. */
+export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return slice.call(bytes, start, end);
 }
 
 /** `text`, whose characters are all below U+0100, as new bytes. */

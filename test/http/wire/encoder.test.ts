@@ -288,6 +288,37 @@ describe("encodeText", () => {
     ]);
   });
 
+  test("writes an answer that is sent again as it did the first time, and anew with each second, text, status and persistence", () => {
+    const given: Given[] = [
+      {},
+      { now: NOW + 1000 },
+      { status: 404 },
+      { persistence: CLOSE },
+      { contentType: "a/b" },
+      {},
+    ];
+    for (const body of ["again", "again", "other", "agaim", "\u20ac", "again"]) {
+      for (const each of given) {
+        const first = text(body, each);
+        for (let times = 0; times < 4; times++) expect(text(body, each)).toEqual(first);
+        expect(first.body.toString()).toBe(body);
+        expect(first.fields[0]).toEqual(["Date", new Date(each.now ?? NOW).toUTCString()]);
+      }
+    }
+  });
+
+  test("writes no kept answer where there is no room for it, and says so", () => {
+    // A Buffer, whose slices are views.
+    const out = Buffer.alloc(4_096);
+    const put = (at: number): number => encodeText(out, at, 200, "text/room", [], "sent again", PERSIST, NOW);
+    const end = put(0);
+    for (let times = 0; times < 3; times++) expect(put(0)).toBe(end);
+    for (let room = 0; room < end; room++) expect(put(out.length - room)).toBe(-1);
+    out.fill(0);
+    expect(put(0)).toBe(end);
+    expect(out.toString("latin1", 0, end)).toEndWith("sent again");
+  });
+
   test.each([
     "",
     "\xe9",

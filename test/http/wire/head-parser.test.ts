@@ -29,13 +29,13 @@ interface Outcome {
 }
 
 function describeHead(parser: HeadParser, bytes: Uint8Array, start: number): Outcome {
-  const fields = Array.from({ length: parser.fieldCount }, (_, index) => {
+  const fields = Array.from({ length: parser.fields.count }, (_, index) => {
     return [parser.name(bytes, start, index), parser.value(bytes, start, index)] as const;
   });
-  const { length, minor, contentLength, chunked, close, keepAlive, connectionUpgrade, hostField, upgradeField } =
-    parser;
+  const { length, minor } = parser;
+  const { contentLength, chunked, close, keepAlive, connectionUpgrade, hostField, upgradeField } = parser.fields;
   const facts = [contentLength, chunked, close, keepAlive, connectionUpgrade, hostField, upgradeField];
-  facts.push(parser.expectContinue, parser.expectOther);
+  facts.push(parser.fields.expectContinue, parser.fields.expectOther);
   return { length, method: parser.method(bytes, start), target: parser.target(bytes, start), minor, fields, facts };
 }
 
