@@ -1,10 +1,10 @@
-// A FIFO queue on an array of a power of two: the ready ring of the scheduler. Head and tail only grow and are masked on use, so that
-// full and empty need no flag. It doubles when full and never drops. It is no concurrent queue: one thread pushes and shifts.
+// A FIFO queue on an array of a power of two: the ready ring of the scheduler, the buffer of a channel. Head and tail only count and are masked on
+// use, so that full and empty need no flag. It doubles when full and never drops. It is no concurrent queue: one thread pushes and shifts.
 
 import { assert } from "./assert.ts";
 
 /** FIFO queue with amortised O(1) `push` and O(1) `shift`. A slot is cleared when it is shifted: the ring retains nothing. */
-export class RingBuffer<T extends object> {
+export class RingBuffer<T extends NonNullable<unknown>> {
   private slots: (T | undefined)[];
   private mask: number;
   private head: number;
@@ -36,6 +36,13 @@ export class RingBuffer<T extends object> {
     if (this.size > this.mask) this.grow();
     this.slots[this.tail & this.mask] = item;
     this.tail = (this.tail + 1) | 0;
+  }
+
+  /** Puts `item` before all others; doubles the ring when it is full. */
+  unshift(item: T): void {
+    if (this.size > this.mask) this.grow();
+    this.head = (this.head - 1) | 0;
+    this.slots[this.head & this.mask] = item;
   }
 
   /** Takes the oldest item, or gives `undefined` when the ring is empty. */

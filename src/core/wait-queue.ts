@@ -18,6 +18,18 @@ export class WaitQueue<W extends Waiter> {
     return this.#size;
   }
 
+  /** The oldest waiter, which stays; `null` when there is none. */
+  get first(): W | null {
+    return this.#first;
+  }
+
+  /** All waiters, oldest first. */
+  toArray(): W[] {
+    const waiters: W[] = [];
+    for (let waiter = this.#first; waiter !== null; waiter = waiter.nextWaiter as W | null) waiters.push(waiter);
+    return waiters;
+  }
+
   /** Puts `waiter` behind all others. */
   push(waiter: W): void {
     const last = this.#last;
@@ -32,7 +44,13 @@ export class WaitQueue<W extends Waiter> {
   /** Takes the oldest waiter, or gives `null`. */
   shift(): W | null {
     const first = this.#first;
-    if (first !== null) this.remove(first);
+    if (first === null) return null;
+    const next = first.nextWaiter as W | null;
+    this.#first = next;
+    if (next === null) this.#last = null;
+    else next.previousWaiter = null;
+    first.nextWaiter = null;
+    this.#size--;
     return first;
   }
 

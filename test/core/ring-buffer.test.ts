@@ -9,7 +9,7 @@ interface Item {
   readonly id: number;
 }
 
-test("RingBuffer gives items in the order in which they were pushed, whatever the mix", () => {
+test("RingBuffer gives items in their order, whatever the mix of pushes at both ends and shifts", () => {
   const positions = fc.constantFrom(0, 1, 2 ** 31 - 5, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 3, -7);
   fc.assert(
     fc.property(
@@ -21,6 +21,11 @@ test("RingBuffer gives items in the order in which they were pushed, whatever th
         const model: Item[] = [];
         let id = 0;
         for (const move of moves) {
+          if (move === 9) {
+            const item = { id: id++ };
+            ring.unshift(item);
+            model.unshift(item);
+          }
           for (let i = 0; i < move; i++) {
             const item = { id: id++ };
             ring.push(item);

@@ -26,6 +26,8 @@ test("WaitQueue is first in first out, with removal from anywhere", () => {
           expect([waiter.nextWaiter, waiter.previousWaiter]).toEqual([null, null]);
         }
         expect(queue.size).toBe(model.length);
+        expect(queue.first).toBe(model[0] ?? null);
+        expect(queue.toArray()).toEqual(model);
       }
       while (model.length > 0) expect(queue.shift()).toBe(model.shift() as Standing);
       expect(queue.shift()).toBeNull();
