@@ -35,6 +35,11 @@ export const REPORT_FRAMES_MAX: number = 32;
 /** Diagnostics of one kind that are printed; later ones are only counted, so that a faulty loop cannot flood the log. */
 export const REPORTS_MAX: number = 20;
 
+// --- channels ----------------------------------------------------------------------------------------------------------------
+
+/** Items that a channel or a subscriber of a broadcast may be made for: more is a queue without a bound in disguise. */
+export const CHANNEL_ITEMS_MAX: number = 2 ** 24;
+
 // --- conn --------------------------------------------------------------------------------------------------------------------
 
 /** Bytes in the outbox from which the next write parks first. As the kernel's own send buffer takes megabytes, this is enough. */

@@ -41,7 +41,19 @@ export { scope, type Scope, type ScopeOptions, suppressedErrors } from "./concur
 export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
 export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
-export { Latch } from "./concurrency/latch.ts";
+export { Latch, type LatchOptions, type LatchStatistics } from "./concurrency/latch.ts";
+export {
+  channel,
+  type ChannelOptions,
+  type ChannelStatistics,
+  type Receiver,
+  type Sender,
+} from "./concurrency/channel.ts";
+export { type Broadcast, broadcast, type BroadcastOptions, type BroadcastStatistics } from "./concurrency/broadcast.ts";
+export type { Subscription, SubscriptionStatistics } from "./concurrency/subscription.ts";
+export { Semaphore, type SemaphoreOptions, type SemaphoreStatistics } from "./concurrency/semaphore.ts";
+export { Mutex, type MutexOptions, type MutexStatistics } from "./concurrency/mutex.ts";
+export type { Permit } from "./concurrency/permits.ts";
 export { until } from "./concurrency/until.ts";
 
 // Connections.
@@ -67,6 +79,7 @@ export {
   TaskCancelledError,
   TimeoutError,
 } from "./core/errors.ts";
+export { ChannelClosedError, LaggedError, SlowReceiverError } from "./concurrency/channel-errors.ts";
 export { FileError } from "./core/files.ts";
 export {
   ConnectError,
