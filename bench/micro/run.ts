@@ -18,7 +18,7 @@ const USAGE = `usage: bun run bench:micro [options] [names]
 
   --quick       a smoke run of under a minute: no figure of it counts
   --pairs n     pairs of processes a bench (default 5)
-  names         of ${BENCHES.map(({ name }) => name).join(", ")}, or switch (default: all)`;
+  names         of ${BENCHES.map(({ name }) => name).join(", ")}, or switch, or channel (default: all)`;
 
 /** The figures of one bench. */
 interface Result {

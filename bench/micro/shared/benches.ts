@@ -1,5 +1,6 @@
 // All micro benches, in the order of the report.
 
+import { channels } from "../channel.ts";
 import { resume } from "../resume.ts";
 import { spawnBatch, spawnBatchSuspending, spawnOne, spawnOneSuspending } from "../spawn.ts";
 import { switches } from "../switch.ts";
@@ -18,9 +19,10 @@ export const BENCHES: readonly MicroBench[] = [
   timerMillion,
   timeoutOperation,
   ...switches,
+  ...channels,
 ];
 
-/** The benches called `names` (`switch` stands for all of its sizes), or all. @throws RangeError for a name that is none. */
+/** The benches called `names` (`switch` and `channel` stand for all of their sizes), or all. @throws RangeError for a name that is none. */
 export function benchesNamed(names: readonly string[]): readonly MicroBench[] {
   const isMeant = (name: string, bench: MicroBench): boolean =>
     bench.name === name || bench.name.replace(/-\d+$/, "") === name;
