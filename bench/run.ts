@@ -11,6 +11,7 @@ import { describeMachine } from "./measure/machine.ts";
 import { reportOf, type Results } from "./measure/report.ts";
 import { saveResults } from "./measure/results.ts";
 import { compare, type Comparison, type Extent } from "./measure/rounds.ts";
+import { startServices } from "./measure/services.ts";
 import { verifyJobs } from "./measure/verify.ts";
 
 /** Descriptors that a process needs beside its connections. */
@@ -95,8 +96,9 @@ function pairsOf(job: Job, settings: Settings): [Arm, Arm][] {
 async function measure(settings: Settings): Promise<Pick<Results, "comparisons" | "idle">> {
   const comparisons: Comparison[] = [];
   let idle: IdleResult[] = [];
+  await using services = await startServices(settings.jobs);
   progress("all arms answer alike");
-  await verifyJobs(settings.jobs, settings.arms);
+  await verifyJobs(settings.jobs, settings.arms, services.flags);
   for (const job of settings.jobs) {
     if (job.load === "idle") {
       idle = await measureIdle(
@@ -108,7 +110,8 @@ async function measure(settings: Settings): Promise<Pick<Results, "comparisons" 
       );
       continue;
     }
-    for (const [a, b] of pairsOf(job, settings)) comparisons.push(await compare(job, a, b, settings, progress));
+    for (const [a, b] of pairsOf(job, settings))
+      comparisons.push(await compare(job, a, b, { ...settings, serverFlags: services.flags }, progress));
   }
   return { comparisons, idle };
 }

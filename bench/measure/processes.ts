@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import type { Burst, BurstResult } from "../load/shared/burst.ts";
 import type { Answer } from "../load/shared/program.ts";
-import { portsOf } from "../servers/shared/flags.ts";
+import { type Ports, portsOf } from "../servers/shared/flags.ts";
 import type { Arm } from "./arms.ts";
 
 const BENCH = join(import.meta.dir, "..");
@@ -70,9 +70,8 @@ export class Child implements AsyncDisposable {
 /** A running arm. */
 export class Server extends Child {
   readonly arm: Arm;
-  httpPort = 0;
-  /** 0 for an arm without an echo. */
-  echoPort = 0;
+  /** 0 for a service that the arm does not have. */
+  ports: Ports = { http: 0, echo: 0, line: 0 };
 
   private constructor(arm: Arm, flags: readonly string[]) {
     super(join("servers", `${arm.program}.ts`), ["--with-parent", ...arm.flags, ...flags]);
@@ -84,9 +83,20 @@ export class Server extends Child {
     const server = new Server(arm, flags);
     const ports = portsOf(await server.line(READY_MS_MAX, `start the arm ${arm.name}`));
     if (ports === null) throw new Error(`Cannot start the arm ${arm.name}: its first line is no ready line`);
-    server.httpPort = ports.http;
-    server.echoPort = ports.echo;
+    server.ports = ports;
     return server;
+  }
+
+  get httpPort(): number {
+    return this.ports.http;
+  }
+
+  get echoPort(): number {
+    return this.ports.echo;
+  }
+
+  get linePort(): number {
+    return this.ports.line;
   }
 
   /** Makes it collect garbage so many times, and gives the memory time to go back. */
@@ -98,9 +108,9 @@ export class Server extends Child {
   }
 }
 
-/** A running load generator: `http` or `echo`. */
+/** A running load generator: `http`, `echo` or `line`. */
 export class Generator extends Child {
-  constructor(kind: "http" | "echo") {
+  constructor(kind: "http" | "echo" | "line") {
     super(join("load", `${kind}.ts`), ["--commands"]);
   }
 

@@ -3,7 +3,7 @@
 
 import type { BurstResult } from "../load/shared/burst.ts";
 import type { Arm } from "./arms.ts";
-import type { Job } from "./jobs.ts";
+import { type Job, portFor } from "./jobs.ts";
 import { Generator, Server } from "./processes.ts";
 
 /** How much is measured. */
@@ -17,6 +17,8 @@ export interface Extent {
   readonly connections: number;
   /** Requests a second offered; 0 = closed loop. */
   readonly rate: number;
+  /** What every arm is told besides: see services.ts. */
+  readonly serverFlags?: readonly string[];
 }
 
 /** The bursts of one restart, those of equal index being a pair. */
@@ -56,19 +58,19 @@ export async function compare(
 }
 
 async function runRound(job: Job, a: Arm, b: Arm, extent: Extent, restart: number): Promise<Round> {
-  const isEcho = job.load === "echo";
-  await using generator = new Generator(isEcho ? "echo" : "http");
+  await using generator = new Generator(job.load === "idle" ? "echo" : job.load);
   const firstStarted = restart % 2 === 0 ? "a" : "b";
-  await using first = await Server.start(firstStarted === "a" ? a : b);
-  await using second = await Server.start(firstStarted === "a" ? b : a);
+  await using first = await Server.start(firstStarted === "a" ? a : b, extent.serverFlags);
+  await using second = await Server.start(firstStarted === "a" ? b : a, extent.serverFlags);
   const burst = async (server: Server, ms: number): Promise<BurstResult> => {
     await Bun.sleep(PAUSE_MS);
     return generator.run({
-      port: isEcho ? server.echoPort : server.httpPort,
+      port: portFor(job, server.ports),
       serverPid: server.pid,
-      connections: extent.connections,
+      connections: Math.min(extent.connections, job.connectionsMax),
       ms,
       request: job.request,
+      others: job.others,
       pipelining: job.pipelining,
       rate: extent.rate,
     });

@@ -9,6 +9,6 @@ const { port } = serverFlags();
 
 main(function* () {
   const listener = yield* listen({ hostname: "127.0.0.1", port, connectionsMax: CONNECTIONS_MAX });
-  announce(listener.port);
+  announce({ http: listener.port });
   yield* serveHttp(listener, fromFetch(app.fetch));
 });

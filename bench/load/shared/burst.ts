@@ -12,8 +12,10 @@ export interface Burst {
   readonly connections: number;
   /** Ms in which new requests are sent. */
   readonly ms: number;
-  /** One HTTP request, whole; the echo generator has messages of its own. */
+  /** One HTTP request, whole; the echo and the line generator have messages of their own. */
   readonly request: string;
+  /** Further requests, sent in turn with the first: each connection begins at another one. */
+  readonly others?: readonly string[];
   /** Requests that a connection sends at once; it waits for all their answers. */
   readonly pipelining: number;
   /** Requests a second offered by all connections together; 0 = closed loop. */

@@ -1,8 +1,7 @@
-// What an HTTP answer must look like, learnt from the first one: its bytes but for the value of Date. That value must be a date of its form;
-// it changes once a second, and the batch that is compared is then made anew.
+// What an HTTP answer of known length must look like, learnt from the first one: its bytes but for the value of Date. That value must be a date
+// of its form; it changes once a second, and the batch that is compared is then made anew. Answers in chunks are in chunked-pattern.ts.
 
-const DATE_BYTES = 29;
-const DATE = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
+import { DATE_BYTES, dateAt, isDate } from "./answer-head.ts";
 
 /** The answers to one batch of requests. */
 export class Pattern {
@@ -14,11 +13,10 @@ export class Pattern {
   readonly #dateAt: number;
   readonly #batch: Buffer;
 
-  private constructor(answer: Buffer, pipelining: number) {
+  private constructor(answer: Buffer, headBytes: number, pipelining: number) {
     this.answerBytes = answer.length;
     this.batchBytes = answer.length * pipelining;
-    const at = answer.toString("latin1").toLowerCase().indexOf("\r\ndate: ");
-    this.#dateAt = at === -1 ? -1 : at + 8;
+    this.#dateAt = dateAt(answer.toString("latin1", 0, headBytes));
     this.#batch = Buffer.alloc(this.batchBytes, answer);
   }
 
@@ -31,7 +29,18 @@ export class Pattern {
     if (!head.startsWith("HTTP/1.1 200 ") || length === null)
       throw new Error(`Cannot use the answer as a pattern: ${JSON.stringify(head.slice(0, 200))}`);
     const end = headEnd + 4 + Number(length[1]);
-    return bytes.length < end ? null : new Pattern(bytes.subarray(0, end), pipelining);
+    return bytes.length < end ? null : new Pattern(bytes.subarray(0, end), headEnd, pipelining);
+  }
+
+  /** Whether `chunk` is, byte for byte and date for date, what the last batch had from `at` on. */
+  continues(chunk: Uint8Array, at: number): boolean {
+    const end = at + chunk.length;
+    return end <= this.batchBytes && this.#batch.compare(chunk, 0, chunk.length, at, end) === 0;
+  }
+
+  /** A copy of the first `count` bytes of the last batch. */
+  firstBytes(count: number): Buffer {
+    return Buffer.from(this.#batch.subarray(0, count));
   }
 
   /** How many answers of a whole batch are not as they have to be. */
@@ -53,7 +62,7 @@ export class Pattern {
     return (
       answer.subarray(0, at).equals(expected.subarray(0, at)) &&
       answer.subarray(behind).equals(expected.subarray(behind, this.answerBytes)) &&
-      DATE.test(answer.toString("latin1", at, behind))
+      isDate(answer.toString("latin1", at, behind))
     );
   }
 }

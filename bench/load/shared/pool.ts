@@ -7,6 +7,8 @@ import { type Burst, BurstDriver, type BurstResult, type LoadConnection } from "
 export interface LoadSocket extends LoadConnection {
   /** Bytes came. */
   data(chunk: Uint8Array): void;
+  /** The kernel takes bytes again; only where more is sent than a send buffer holds. */
+  drain?(): void;
   /** The burst that the connection works for now. */
   driver: BurstDriver | null;
 }
@@ -57,6 +59,7 @@ export class LoadPool {
       data: undefined,
       socket: {
         data: (raw, chunk) => raw.data?.data(chunk),
+        drain: (raw) => raw.data?.drain?.(),
         close: (raw) => raw.data?.driver?.fail(new Error(`Cannot go on: a connection to port ${burst.port} was lost`)),
         // The rejection of Bun.connect says the same; without the handler the error is reported twice.
         connectError: () => {},

@@ -1,4 +1,5 @@
-// The requests that generators send, as text of one character a byte: the least that HTTP/1.1 asks for, and what a browser sends.
+// The requests that generators send, as text of one character a byte: the least that HTTP/1.1 asks for, what a browser sends, what many browsers
+// send, and bodies.
 
 /** Bytes of {@link BROWSER_REQUEST}: what a browser's head comes to once a site has set a few cookies. */
 export const BROWSER_REQUEST_BYTES = 600;
@@ -6,6 +7,25 @@ export const BROWSER_REQUEST_BYTES = 600;
 /** A GET of `path`: Host, and `fields` behind it, each a whole field line without its line end. */
 export function getRequest(path: string, fields: readonly string[] = []): string {
   return [`GET ${path} HTTP/1.1`, "Host: 127.0.0.1", ...fields, "", ""].join("\r\n");
+}
+
+/** A POST to `path` of a body of `bodyBytes` bytes. */
+export function postRequest(path: string, bodyBytes: number): string {
+  const fields = ["Content-Type: application/octet-stream", `Content-Length: ${bodyBytes}`];
+  return ["POST ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\n", fields.join("\r\n"), "\r\n\r\n", bodyOf(bodyBytes)].join(
+    "",
+  );
+}
+
+/** Printable bytes that nowhere repeat in step, so that a body with a piece lost or doubled is another body. */
+function bodyOf(count: number): string {
+  const lines: string[] = [];
+  for (let length = 0, i = 0; length < count; i++) {
+    const line = `grain ${i * 7_919} under the stone ${i}, `;
+    lines.push(line);
+    length += line.length;
+  }
+  return lines.join("").slice(0, count);
 }
 
 /** `GET /` as a desktop browser asks for a page. The last cookie fills it up to its size. */
@@ -28,3 +48,27 @@ function filledUp(fields: readonly string[]): string {
   const cookie = "4f1c9a7be2d8".repeat(20).slice(0, missing);
   return getRequest("/", [...fields.slice(0, -1), `${fields.at(-1)}${cookie}`]);
 }
+
+/** Different heads of {@link ROTATING_REQUESTS}. */
+const ROTATING = 16;
+const LANGUAGES = ["en-GB,en;q=0.9", "de-DE,de;q=0.8,en;q=0.5", "fr-FR,fr;q=0.9,en-US;q=0.6", "pt-BR,pt;q=0.8"];
+
+/** What 16 people's browsers ask for: no two have a path, a query, a version or a cookie in common, and some send fields that others do not. */
+export const ROTATING_REQUESTS: readonly string[] = Array.from({ length: ROTATING }, (_, i) => {
+  const isFirefox = i % 2 === 1;
+  const product = isFirefox ? `Gecko/20100101 Firefox/${120 + i}.0` : `AppleWebKit/537.36 Chrome/${116 + i}.0.0.0`;
+  const session = Array.from({ length: 4 }, (_, j) => ((i * 4 + j + 1) * 2_654_435_761).toString(36)).join("");
+  return getRequest(
+    `/pages/weir-${(i * 37 + 11).toString(36)}?season=${1_950 + i * 3}&sort=${i % 3 === 0 ? "name" : "age"}`,
+    [
+      "Connection: keep-alive",
+      `User-Agent: Mozilla/5.0 (${["X11; Linux x86_64", "Windows NT 10.0; Win64; x64", "Macintosh"][i % 3]}) ${product}`,
+      `Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.${1 + (i % 8)}`,
+      `Accept-Language: ${LANGUAGES[i % LANGUAGES.length]}`,
+      "Accept-Encoding: gzip, deflate, br",
+      ...(isFirefox ? ["DNT: 1"] : ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"]),
+      ...(i % 4 === 2 ? [`If-None-Match: "${session.slice(0, 12)}"`] : []),
+      `Cookie: session=${session}; theme=${i % 2 === 0 ? "dark" : "light"}; visits=${i * 13 + 1}`,
+    ],
+  );
+});

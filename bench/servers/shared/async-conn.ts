@@ -5,10 +5,12 @@
 // Flush policy: one kernel write a batch, as with ours. What was written leaves when the handler next waits for input, which in a
 // request and answer server is the end of its batch; a handler that waits for anything else calls `flush()` first.
 
-import { GATHER_BYTES, OUTBOX_HIGH_WATER_BYTES, RECEIVE_HIGH_WATER_BYTES } from "../../../src/config.ts";
+import { GATHER_BYTES, LINGER_MS, OUTBOX_HIGH_WATER_BYTES, RECEIVE_HIGH_WATER_BYTES } from "../../../src/config.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
 import { ReceiveBuffer } from "../../../src/net/receive-buffer.ts";
+import { LINE_BYTES_MAX } from "./answers.ts";
 import { CONNECTIONS_MAX } from "./flags.ts";
+import { lineEnd, lineText } from "./lines.ts";
 
 type Socket = Bun.Socket<AsyncConn | undefined>;
 
@@ -25,6 +27,8 @@ export class AsyncConn {
   #reader: ((chunk: Uint8Array | null) => void) | null = null;
   #watcher: ((more: boolean) => void) | null = null;
   #drained: (() => void) | null = null;
+  /** Bytes at the front of the buffer that are known to hold no line end. */
+  #searched = 0;
   #blocked = false;
   #paused = false;
 
@@ -44,6 +48,35 @@ export class AsyncConn {
     return new Promise(this.#park);
   }
 
+  /** The next line without its LF, or a promise of it while it is not whole; `null` at the end of input. @throws RangeError for one too long */
+  readLine(): string | null | Promise<string | null> {
+    return this.#bufferedLine() ?? (this.ended ? null : this.#awaitLine());
+  }
+
+  #bufferedLine(): string | null {
+    const { received } = this;
+    const { bytes, start } = received;
+    const end = lineEnd(bytes, start + this.#searched, received.end);
+    if (end === -1) {
+      this.#searched = received.size;
+      if (received.size > LINE_BYTES_MAX)
+        throw new RangeError(`Cannot read a line: none within ${LINE_BYTES_MAX} bytes`);
+      return null;
+    }
+    this.#searched = 0;
+    received.skip(end + 1 - start);
+    this.consumed();
+    return lineText(bytes, start, end);
+  }
+
+  async #awaitLine(): Promise<string | null> {
+    for (;;) {
+      if (!(await this.more())) return null;
+      const line = this.#bufferedLine();
+      if (line !== null) return line;
+    }
+  }
+
   /** For parsers that work in place: a promise of more bytes in the buffer (`true`), or of the end of input (`false`). */
   more(): boolean | Promise<boolean> {
     if (this.ended) return false;
@@ -51,9 +84,10 @@ export class AsyncConn {
     return new Promise(this.#watch);
   }
 
-  /** Accepts `data`. A promise, to be awaited before the next write, comes only above the high-water mark. */
-  write(data: Uint8Array): Promise<void> | undefined {
-    this.outbox.push(data);
+  /** Accepts `data`, text as UTF-8. A promise, to be awaited before the next write, comes only above the high-water mark. */
+  write(data: Uint8Array | string): Promise<void> | undefined {
+    if (typeof data === "string") this.outbox.pushText(data);
+    else this.outbox.push(data);
     return this.accepted();
   }
 
@@ -153,11 +187,14 @@ export class AsyncConn {
   }
 }
 
+/** What listens, and its open connections. */
+export interface AsyncListener {
+  readonly port: number;
+  readonly open: ReadonlySet<AsyncConn>;
+}
+
 /** A listening socket whose connections are each served by a call of `serve`. */
-export function listenAsync(
-  port: number,
-  serve: (conn: AsyncConn) => Promise<void>,
-): { port: number; open: Set<AsyncConn> } {
+export function listenAsync(port: number, serve: (conn: AsyncConn) => Promise<void>): AsyncListener {
   const open = new Set<AsyncConn>();
   const run = async (conn: AsyncConn): Promise<void> => {
     try {
@@ -165,6 +202,8 @@ export function listenAsync(
     } catch (error) {
       console.error(error);
     }
+    // A peer that neither reads nor closes is cut off by the sweep.
+    conn.deadline = performance.now() + LINGER_MS;
     await conn.close();
   };
   const listener = Bun.listen<AsyncConn | undefined>({

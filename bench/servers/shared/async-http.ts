@@ -1,9 +1,10 @@
-// HTTP/1.1 for AsyncConn: the twin of http/connection.ts with the same parser, framing, request object, handlers and encoder, in a plain async
-// function. Requests without a body only: one with a body gets 501. Pipelined requests are answered in order, and their answers leave in
-// one kernel write.
+// HTTP/1.1 for AsyncConn: the twin of http/connection.ts with the same parser, framing, request object, handlers and encoder, in plain async
+// functions. Pipelined requests are answered in order, and their answers leave in one kernel write. A body that its handler does not read
+// ends the connection.
 
 import {
   BODY_BYTES_MAX,
+  BODY_STALL_MS,
   CHUNK_EXTENSION_BYTES_MAX,
   FIELDS_MAX,
   GATHER_BYTES,
@@ -14,23 +15,17 @@ import {
   TRAILER_BYTES_MAX,
 } from "../../../src/config.ts";
 import { Exchange, type ExchangeHost } from "../../../src/http/exchange.ts";
-import { type HttpHandler, Reply } from "../../../src/http/index.ts";
+import { type HttpHandler, Reply, type StreamBody } from "../../../src/http/index.ts";
+import { Pieces } from "../../../src/http/pieces.ts";
 import { HttpRequest } from "../../../src/http/request.ts";
-import {
-  CLOSE,
-  encodeError,
-  encodeHead,
-  encodeText,
-  headBytesBound,
-  KEEP_ALIVE,
-  PERSIST,
-} from "../../../src/http/wire/encoder.ts";
+import * as wire from "../../../src/http/wire/encoder.ts";
 import { FieldSections } from "../../../src/http/wire/field-sections.ts";
 import type { HttpLimits } from "../../../src/http/wire/limits.ts";
-import { METHOD_HEAD } from "../../../src/http/wire/methods.ts";
 import { COMPLETE } from "../../../src/http/wire/outcome.ts";
 import { Rejection } from "../../../src/http/wire/rejection.ts";
+import { statusForbidsBody } from "../../../src/http/wire/status.ts";
 import type { ConnState } from "../../../src/net/conn-state.ts";
+import { BYTES_TYPE } from "./answers.ts";
 import type { AsyncConn } from "./async-conn.ts";
 import type { CoarseClock } from "./coarse-clock.ts";
 
@@ -43,6 +38,53 @@ export const LIMITS: HttpLimits = {
   chunkExtensionBytesMax: CHUNK_EXTENSION_BYTES_MAX,
   bodyBytesMax: BODY_BYTES_MAX,
 };
+
+/** What writes a streamed body of the twin. */
+export type AsyncBody = (writer: AsyncBodyWriter) => Promise<void>;
+
+/** A body that an async function writes while it is sent: the twin of `stream`. */
+export function asyncStream(body: AsyncBody): Reply {
+  // The same reply object as with generators; only AsyncHttpConnection runs what it holds.
+  return new Reply(BYTES_TYPE, body as unknown as StreamBody);
+}
+
+/** A request whose body comes by promise. */
+export class AsyncRequest extends HttpRequest {
+  readonly #connection: AsyncHttpConnection;
+
+  constructor(exchange: Exchange, connection: AsyncHttpConnection) {
+    super(exchange);
+    this.#connection = connection;
+  }
+
+  /** The whole body. @throws Rejection for a faulty or too long one. */
+  readBody(): Promise<Uint8Array> {
+    return this.#connection.readBody();
+  }
+}
+
+/** The writer of a body in chunks. */
+export class AsyncBodyWriter {
+  readonly #conn: AsyncConn;
+  readonly #isChunked: boolean;
+
+  constructor(conn: AsyncConn, isChunked: boolean) {
+    this.#conn = conn;
+    this.#isChunked = isChunked;
+  }
+
+  /** Accepts `data`, at least one byte. A promise, to be awaited before the next write, comes only above the high-water mark. */
+  write(data: Uint8Array): Promise<void> | undefined {
+    const { outbox } = this.#conn;
+    if (!this.#isChunked) return this.#conn.write(data);
+    outbox.room(wire.CHUNK_OVERHEAD_BYTES_MAX);
+    outbox.advance(wire.encodeChunkHead(outbox.bytes, outbox.end, data.length));
+    outbox.push(data);
+    outbox.room(wire.CHUNK_OVERHEAD_BYTES_MAX);
+    outbox.advance(wire.encodeChunkEnd(outbox.bytes, outbox.end));
+    return this.#conn.accepted();
+  }
+}
 
 /** Serves the requests of one connection. */
 export class AsyncHttpConnection {
@@ -57,7 +99,7 @@ export class AsyncHttpConnection {
     this.#conn = conn;
     this.#handler = handler;
     this.#clock = clock;
-    this.#exchange = new Exchange(hostOf(conn));
+    this.#exchange = new Exchange(this.#host());
   }
 
   /** The connection's whole life. */
@@ -71,6 +113,24 @@ export class AsyncHttpConnection {
     }
   }
 
+  /** The whole body of the present request. @throws Rejection */
+  async readBody(): Promise<Uint8Array> {
+    const conn = this.#conn;
+    const exchange = this.#exchange;
+    const pieces = new Pieces();
+    exchange.beginBody();
+    for (;;) {
+      while (!exchange.advance()) {
+        conn.deadline = this.#clock.now + BODY_STALL_MS;
+        if (!(await conn.more())) throw new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
+      }
+      if (exchange.dataLength === 0) break;
+      pieces.add(exchange.take());
+    }
+    conn.deadline = Number.POSITIVE_INFINITY;
+    return pieces.join();
+  }
+
   async #serve(): Promise<void> {
     const conn = this.#conn;
     const exchange = this.#exchange;
@@ -78,13 +138,13 @@ export class AsyncHttpConnection {
       while (!this.#headComplete()) {
         if (!(await conn.more())) return;
       }
-      if (!exchange.bodyOver) return this.#refuse(501);
-      let reply = this.#handler(new HttpRequest(exchange));
+      let reply = this.#handler(new AsyncRequest(exchange, this));
       if (!(reply instanceof Reply)) {
         conn.flush();
         reply = await (reply as PromiseLike<Reply>);
       }
-      const full = this.#send(reply);
+      if (!exchange.bodyOver) this.#keepAlive = false;
+      const full = typeof reply.body === "function" ? this.#sendStream(reply) : this.#send(reply);
       if (full !== undefined) await full;
       exchange.end();
       if (!this.#keepAlive) return;
@@ -111,52 +171,89 @@ export class AsyncHttpConnection {
   }
 
   #send(reply: Reply): Promise<void> | undefined {
-    const { body, headers, status, type } = reply;
+    const { headers, status, type } = reply;
+    const body = reply.body as string | Uint8Array | null;
     const { outbox } = this.#conn;
-    const persistence = this.#persistence();
-    const isHead = this.#exchange.head.methodCode === METHOD_HEAD;
-    if (typeof body === "function") throw new TypeError("Cannot send a reply: this twin streams no bodies");
-    const bound = headBytesBound(type, headers);
-    if (typeof body === "string" && bound + body.length * 3 + 16 <= GATHER_BYTES && !isHead) {
+    const bound = wire.headBytesBound(type, headers);
+    if (typeof body === "string" && bound + body.length * 3 + 16 <= GATHER_BYTES && !this.#exchange.isHead) {
       outbox.room(bound + body.length * 3 + 16);
       const { bytes, end } = outbox;
-      outbox.advance(encodeText(bytes, end, status, type, headers, body, persistence, this.#clock.wall));
+      outbox.advance(wire.encodeText(bytes, end, status, type, headers, body, this.#persistence(), this.#clock.wall));
       return this.#conn.accepted();
     }
     const content = typeof body === "string" ? Buffer.from(body, "utf8") : body;
-    outbox.room(bound);
-    const { bytes, end } = outbox;
-    const length = content?.length ?? 0;
-    outbox.advance(encodeHead(bytes, end, status, type, headers, length, persistence, this.#clock.wall));
-    if (content !== null && !isHead) outbox.push(content);
+    this.#sendHead(reply, content?.length ?? 0);
+    if (content !== null && !this.#exchange.isHead && !statusForbidsBody(status)) outbox.push(content);
     return this.#conn.accepted();
   }
 
+  #sendHead({ headers, status, type }: Reply, length: number): void {
+    const { outbox } = this.#conn;
+    outbox.room(wire.headBytesBound(type, headers));
+    const { bytes, end } = outbox;
+    outbox.advance(wire.encodeHead(bytes, end, status, type, headers, length, this.#persistence(), this.#clock.wall));
+  }
+
+  async #sendStream(reply: Reply): Promise<void> {
+    const { isHead, head } = this.#exchange;
+    const isChunked = head.minor > 0;
+    if (!isChunked) this.#keepAlive = false;
+    if (isHead) this.#sendHead(reply, wire.LENGTH_NONE);
+    else this.#sendHead(reply, isChunked ? wire.LENGTH_CHUNKED : wire.LENGTH_UNTIL_CLOSE);
+    if (isHead) return;
+    const conn = this.#conn;
+    await (reply.body as unknown as AsyncBody)(new AsyncBodyWriter(conn, isChunked));
+    if (!isChunked) return;
+    const { outbox } = conn;
+    outbox.room(16);
+    outbox.advance(wire.encodeLastChunk(outbox.bytes, outbox.end));
+    await conn.accepted();
+  }
+
   #persistence(): number {
-    if (!this.#keepAlive) return CLOSE;
-    return this.#exchange.head.minor === 0 ? KEEP_ALIVE : PERSIST;
+    if (!this.#keepAlive) return wire.CLOSE;
+    return this.#exchange.head.minor === 0 ? wire.KEEP_ALIVE : wire.PERSIST;
   }
 
   #refuse(status: number): void {
+    this.#keepAlive = false;
     const { outbox } = this.#conn;
     outbox.room(512);
-    outbox.advance(encodeError(outbox.bytes, outbox.end, status, CLOSE, true, this.#clock.wall));
+    outbox.advance(wire.encodeError(outbox.bytes, outbox.end, status, wire.CLOSE, true, this.#clock.wall));
     this.#conn.accepted();
   }
-}
 
-/** Closes what has waited too long: once a tick for all connections. */
-export function sweep(open: ReadonlySet<AsyncConn>, now: number): void {
-  for (const conn of open) if (conn.deadline < now) conn.terminate();
+  /**
+   * What an exchange asks of its owner. Of the conn it uses `received` and `consumed`, which AsyncConn has; the class itself cannot be had
+   * without a scheduler. The clock of a body is kept by `readBody`.
+   */
+  #host(): ExchangeHost {
+    const conn = this.#conn;
+    return {
+      conn: conn as unknown as ConnState,
+      limits: LIMITS,
+      sections: SECTIONS,
+      drainBodyBytesMax: 0,
+      trust: null,
+      signal: NEVER,
+      rejected() {},
+      bodyWanted: () => {
+        if (!this.#exchange.framing.expectContinue) return;
+        const { outbox } = conn;
+        outbox.room(64);
+        outbox.advance(wire.encodeContinue(outbox.bytes, outbox.end));
+        conn.flush();
+      },
+      bodyAwaited() {},
+      bodyArrived() {},
+    };
+  }
 }
 
 const SECTIONS = new FieldSections();
 const NEVER = new AbortController().signal;
 
-/**
- * What an exchange asks of its owner. Of the conn it uses `received` and `consumed`, which AsyncConn has; the class itself cannot be had
- * without a scheduler. The other hooks concern bodies, which this twin refuses.
- */
-function hostOf(conn: AsyncConn): ExchangeHost {
-  return { conn: conn as unknown as ConnState, limits: LIMITS, sections: SECTIONS, signal: NEVER } as ExchangeHost;
+/** Closes what has waited too long: once a tick for all connections. */
+export function sweep(open: ReadonlySet<AsyncConn>, now: number): void {
+  for (const conn of open) if (conn.deadline < now) conn.terminate();
 }

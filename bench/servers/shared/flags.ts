@@ -9,8 +9,14 @@ export interface ServerFlags {
   readonly port: number;
   /** Port of the TCP echo; 0 = any free one. */
   readonly echoPort: number;
+  /** Port of the line protocol; 0 = any free one. */
+  readonly linePort: number;
+  /** Port of the Redis server that `GET /redis` asks; `undefined` for none. */
+  readonly redisPort: number | undefined;
   /** Bun.serve only: a static route instead of a handler. */
   readonly isStatic: boolean;
+  /** The greeting comes from a handler that could wait, a generator or an async function, instead of a plain function. */
+  readonly isTask: boolean;
   /** For the arms that slow clients meet: ms for a head. */
   readonly headMs: number | undefined;
   /** For the same: ms that a client may take none of its answer. */
@@ -26,7 +32,10 @@ export function serverFlags(): ServerFlags {
     options: {
       port: { type: "string", default: "0" },
       "echo-port": { type: "string", default: "0" },
+      "line-port": { type: "string", default: "0" },
+      "redis-port": { type: "string" },
       static: { type: "boolean", default: false },
+      task: { type: "boolean", default: false },
       "head-ms": { type: "string" },
       "write-stall-ms": { type: "string" },
       "with-parent": { type: "boolean", default: false },
@@ -37,25 +46,35 @@ export function serverFlags(): ServerFlags {
   return {
     port: Number(values.port),
     echoPort: Number(values["echo-port"]),
+    linePort: Number(values["line-port"]),
+    redisPort: numberOf(values["redis-port"]),
     isStatic: values.static,
-    headMs: msOf(values["head-ms"]),
-    writeStallMs: msOf(values["write-stall-ms"]),
+    isTask: values.task,
+    headMs: numberOf(values["head-ms"]),
+    writeStallMs: numberOf(values["write-stall-ms"]),
   };
 }
 
-function msOf(value: string | undefined): number | undefined {
+function numberOf(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-/** Prints the ready line: whoever started this process waits for it. `echoPort`: 0 for an arm without an echo. */
-export function announce(httpPort: number, echoPort = 0): void {
-  console.log(`ready: http 127.0.0.1:${httpPort} echo 127.0.0.1:${echoPort}`);
+/** Where an arm listens; 0 for a service that it does not have. */
+export interface Ports {
+  readonly http: number;
+  readonly echo: number;
+  readonly line: number;
+}
+
+/** Prints the ready line: whoever started this process waits for it. */
+export function announce({ http = 0, echo = 0, line = 0 }: Partial<Ports>): void {
+  console.log(`ready: http 127.0.0.1:${http} echo 127.0.0.1:${echo} line 127.0.0.1:${line}`);
 }
 
 /** The ports of a ready line; `null` for another line. */
-export function portsOf(line: string): { http: number; echo: number } | null {
-  const match = /^ready: http [\d.]+:(\d+) echo [\d.]+:(\d+)$/.exec(line);
-  return match === null ? null : { http: Number(match[1]), echo: Number(match[2]) };
+export function portsOf(text: string): Ports | null {
+  const match = /^ready: http [\d.]+:(\d+) echo [\d.]+:(\d+) line [\d.]+:(\d+)$/.exec(text);
+  return match === null ? null : { http: Number(match[1]), echo: Number(match[2]), line: Number(match[3]) };
 }
 
 /** The end of stdin is the end of the parent: no server outlives a bench that was killed. */
