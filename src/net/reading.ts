@@ -115,27 +115,30 @@ export class ReadableLeaf extends ReadingLeaf<void> {
 
 /** `conn.more()`: parsers that work in place wait with it. */
 export class MoreLeaf extends ReadingLeaf<boolean> {
-  #seen = -1;
+  /** Bytes that the parser has looked at: those of when it asked, as more may come while its task waits for a turn. */
+  #seen: number;
 
-  /** A cancelled wait forgets what it has seen: the leaf is kept and handed out again. */
-  override unpark(): boolean {
-    this.#seen = -1;
-    return super.unpark();
+  constructor(conn: ConnState) {
+    super(conn);
+    this.#seen = conn.received.size;
+    this.wanted = this.#seen + 1;
+  }
+
+  override handOut(): boolean {
+    // Not before: a parked leaf that is asked for again must not forget what it has seen.
+    if (!super.handOut()) return false;
+    this.#seen = this.conn.received.size;
+    this.wanted = this.#seen + 1;
+    return true;
   }
 
   protected ready(): boolean {
     const { received, input, closing } = this.conn;
-    if (this.#seen === -1) {
-      this.#seen = received.size;
-      this.wanted = received.size + 1;
-    }
     return received.size > this.#seen || input !== OPEN || closing !== null;
   }
 
   protected value(): boolean {
-    const more = this.conn.received.size > this.#seen;
-    this.#seen = -1;
-    return more || !this.conn.inputOver();
+    return this.conn.received.size > this.#seen || !this.conn.inputOver();
   }
 }
 
