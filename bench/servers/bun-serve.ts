@@ -47,12 +47,16 @@ function bigBody(): ReadableStream<Uint8Array> {
   );
 }
 
+/** Of the ways that Bun has the cheapest: a direct stream. Each piece waits until the one before it is with the client's socket. */
 function streamBody(): ReadableStream<Uint8Array> {
-  let next = 0;
   return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      controller.enqueue(STREAM_PIECES[next++] as Buffer);
-      if (next === STREAM_PIECES.length) controller.close();
+    type: "direct",
+    async pull(controller) {
+      for (const piece of STREAM_PIECES) {
+        controller.write(piece);
+        await controller.flush();
+      }
+      controller.close();
     },
   });
 }
