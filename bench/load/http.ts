@@ -10,6 +10,9 @@ import { LoadPool, type LoadSocket } from "./shared/pool.ts";
 import type { Pattern } from "./shared/pattern.ts";
 import { runProgram } from "./shared/program.ts";
 
+/** Multiples of the golden ratio lie evenly on a circle, however many there are. */
+const GOLDEN = 0.618_033_988_749_895;
+
 /** What is sent at once, and what must come back. */
 interface Unit {
   readonly bytes: Buffer;
@@ -31,17 +34,17 @@ export class HttpConnection implements LoadSocket {
   #came = 0;
   #checker: ChunkedChecker | null = null;
 
-  /** Sends `units` in turn, beginning with the one of number `first`. */
+  /** Sends `units` in turn. `number` of the connection: each begins elsewhere, so that no two near in time send the same. */
   constructor(
     raw: Bun.Socket<LoadSocket | undefined>,
     units: readonly [Unit, ...Unit[]],
     pipelining: number,
-    first: number,
+    number: number,
   ) {
     this.#raw = raw;
     this.#units = units;
     this.#pipelining = pipelining;
-    this.#next = first % units.length;
+    this.#next = Math.floor(((number * GOLDEN) % 1) * units.length);
     this.#unit = units[0];
   }
 

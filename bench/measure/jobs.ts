@@ -97,7 +97,7 @@ export const JOBS: readonly Job[] = [
     name: "rotating",
     others: ROTATING_REQUESTS.slice(1),
     arms: [...TWINS, "bun-serve"],
-    about: "16 browsers' heads in turn, of different paths, fields and cookies: no cache of either helps",
+    about: "1,024 visitors' requests in turn, no two with the path or the cookies of another: no cache of either helps",
   }),
   http(getRequest("/json", ["Accept: */*", ...ONE_AGENT]), {
     name: "json",

@@ -17,6 +17,7 @@ import { startServices } from "../../bench/measure/services.ts";
 import { differenceOf, parseAnswer, verifyJobs } from "../../bench/measure/verify.ts";
 import { GREETING, STREAM_PIECE_BYTES, STREAM_PIECES } from "../../bench/servers/shared/answers.ts";
 import { portsOf } from "../../bench/servers/shared/flags.ts";
+import { FIELD_SECTIONS_KEPT_MAX, TARGETS_KEPT_MAX } from "../../src/config.ts";
 
 const jobNamed = (name: string): Job => jobsNamed([name])[0] as Job;
 
@@ -49,12 +50,15 @@ describe("the jobs", () => {
     expect(new Set(STREAM_PIECES.map((piece) => piece.toString("latin1"))).size).toBe(STREAM_PIECES.length);
   });
 
-  test("rotate heads that have neither path nor cookie nor browser in common", () => {
-    for (const pattern of [/^GET (\S+) /, /\r\nCookie: (.*)\r\n/, /\r\nUser-Agent: (.*)\r\n/]) {
+  test("rotate more requests than a server keeps anything of, none with a path, a cookie or fields that another has", () => {
+    const count = ROTATING_REQUESTS.length;
+    expect(count).toBeGreaterThanOrEqual(2 * Math.max(TARGETS_KEPT_MAX, FIELD_SECTIONS_KEPT_MAX));
+    for (const pattern of [/^GET ([^ ?]+)\?/, /\r\nCookie: (.*)\r\n/, /\r\n([^]*)$/]) {
       const values = ROTATING_REQUESTS.map((text) => pattern.exec(text)?.[1]);
       expect(values).not.toContain(undefined);
-      expect(new Set(values).size).toBe(16);
+      expect(new Set(values).size).toBe(count);
     }
+    expect(new Set(ROTATING_REQUESTS.map((text) => /\r\nUser-Agent: (.*)\r\n/.exec(text)?.[1])).size).toBe(16);
   });
 
   test("are known by name", () => {

@@ -14,7 +14,7 @@ export interface Burst {
   readonly ms: number;
   /** One HTTP request, whole; the echo and the line generator have messages of their own. */
   readonly request: string;
-  /** Further requests, sent in turn with the first: each connection begins at another one. */
+  /** Further requests, sent in turn with the first: each connection begins elsewhere. */
   readonly others?: readonly string[];
   /** Requests that a connection sends at once; it waits for all their answers. */
   readonly pipelining: number;

@@ -49,25 +49,32 @@ function filledUp(fields: readonly string[]): string {
   return getRequest("/", [...fields.slice(0, -1), `${fields.at(-1)}${cookie}`]);
 }
 
-/** Different heads of {@link ROTATING_REQUESTS}. */
-const ROTATING = 16;
+/** Requests of {@link ROTATING_REQUESTS}: twice what a server that is wise to repetition keeps of anything. */
+const ROTATING = 1_024;
 const LANGUAGES = ["en-GB,en;q=0.9", "de-DE,de;q=0.8,en;q=0.5", "fr-FR,fr;q=0.9,en-US;q=0.6", "pt-BR,pt;q=0.8"];
+const SYSTEMS = ["X11; Linux x86_64", "Windows NT 10.0; Win64; x64", "Macintosh"];
 
-/** What 16 people's browsers ask for: no two have a path, a query, a version or a cookie in common, and some send fields that others do not. */
+/**
+ * What many visitors with 16 sorts of browser ask for: no two requests have a path, a query or a cookie in common, and some send fields that
+ * others do not.
+ */
 export const ROTATING_REQUESTS: readonly string[] = Array.from({ length: ROTATING }, (_, i) => {
-  const isFirefox = i % 2 === 1;
-  const product = isFirefox ? `Gecko/20100101 Firefox/${120 + i}.0` : `AppleWebKit/537.36 Chrome/${116 + i}.0.0.0`;
+  const sort = i % 16;
+  const isFirefox = sort % 2 === 1;
+  const product = isFirefox
+    ? `Gecko/20100101 Firefox/${120 + sort}.0`
+    : `AppleWebKit/537.36 Chrome/${116 + sort}.0.0.0`;
   const session = Array.from({ length: 4 }, (_, j) => ((i * 4 + j + 1) * 2_654_435_761).toString(36)).join("");
   return getRequest(
-    `/pages/weir-${(i * 37 + 11).toString(36)}?season=${1_950 + i * 3}&sort=${i % 3 === 0 ? "name" : "age"}`,
+    `/pages/weir-${(i * 37 + 11).toString(36)}?season=${1_950 + i}&sort=${i % 3 === 0 ? "name" : "age"}`,
     [
       "Connection: keep-alive",
-      `User-Agent: Mozilla/5.0 (${["X11; Linux x86_64", "Windows NT 10.0; Win64; x64", "Macintosh"][i % 3]}) ${product}`,
-      `Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.${1 + (i % 8)}`,
-      `Accept-Language: ${LANGUAGES[i % LANGUAGES.length]}`,
+      `User-Agent: Mozilla/5.0 (${SYSTEMS[sort % 3]}) ${product}`,
+      `Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.${1 + (sort % 8)}`,
+      `Accept-Language: ${LANGUAGES[sort % LANGUAGES.length]}`,
       "Accept-Encoding: gzip, deflate, br",
       ...(isFirefox ? ["DNT: 1"] : ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"]),
-      ...(i % 4 === 2 ? [`If-None-Match: "${session.slice(0, 12)}"`] : []),
+      ...(sort % 4 === 2 ? [`If-None-Match: "${session.slice(0, 12)}"`] : []),
       `Cookie: session=${session}; theme=${i % 2 === 0 ? "dark" : "light"}; visits=${i * 13 + 1}`,
     ],
   );
