@@ -10,7 +10,7 @@ import { type Job, JOBS, jobsNamed } from "./measure/jobs.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { reportOf, type Results } from "./measure/report.ts";
 import { saveResults } from "./measure/results.ts";
-import { compare, type Comparison, type Extent } from "./measure/rounds.ts";
+import { compareAll, type Comparison, type Extent } from "./measure/rounds.ts";
 import { startServices } from "./measure/services.ts";
 import { verifyJobs } from "./measure/verify.ts";
 
@@ -23,9 +23,9 @@ const USAGE = `usage: bun run bench [options]
   --jobs a,b        of ${JOBS.map(({ name }) => name).join(", ")} (default: all)
   --arms a,b        of ${ARMS.map(({ name }) => name).join(", ")} (default: all);
                     the first arm of a job always runs
-  --restarts n      fresh processes for each pair of arms (default 5)
-  --burst-ms n      ms of a burst (default 2000)
-  --sequences n     A B B A sequences a restart (default 1); on a busy machine many short bursts tell more: 10 of 200 ms
+  --restarts n      rounds with fresh processes of all arms of a job (default 2; a claim needs 5 or more)
+  --burst-ms n      ms of a burst (default 60); many short ones tell more than a few long ones
+  --sequences n     A B B A sequences of each pair of arms in a round (default 2; a claim needs 8 or more)
   --connections n   of a load job (default 64)
   --idle n          connections of the idle job (default 10000)
   --rate n          requests a second offered, instead of a closed loop
@@ -64,10 +64,10 @@ function settingsOf(args: string[]): Settings | null {
   return {
     jobs: jobsNamed(listOf(values.jobs)),
     arms: armsNamed(listOf(values.arms)),
-    restarts: countOf(values.restarts, quick ? 1 : 5, 1, 100),
-    warmMs: quick ? 40 : 1_500,
-    burstMs: countOf(values["burst-ms"], quick ? 40 : 2_000, 1, 60_000),
-    sequences: countOf(values.sequences, 1, 1, 100),
+    restarts: countOf(values.restarts, quick ? 1 : 2, 1, 100),
+    warmMs: quick ? 40 : 400,
+    burstMs: countOf(values["burst-ms"], quick ? 20 : 60, 1, 60_000),
+    sequences: countOf(values.sequences, quick ? 1 : 2, 1, 100),
     connections: countOf(values.connections, 64, 1, 10_000),
     idle: Math.min(countOf(values.idle, quick ? 1_000 : 10_000, 100, 25_000), openFilesMax() - SPARE_FILES),
     settles: quick ? 1 : 3,
@@ -110,8 +110,9 @@ async function measure(settings: Settings): Promise<Pick<Results, "comparisons" 
       );
       continue;
     }
-    for (const [a, b] of pairsOf(job, settings))
-      comparisons.push(await compare(job, a, b, { ...settings, serverFlags: services.flags }, progress));
+    comparisons.push(
+      ...(await compareAll(job, pairsOf(job, settings), { ...settings, serverFlags: services.flags }, progress)),
+    );
   }
   return { comparisons, idle };
 }

@@ -1,5 +1,6 @@
-// Paired rounds: two arms in fresh processes, warmed, then bursts in the order A B B A, so that neither a drift of the machine nor who came
-// first favours one of them. Which arm is started and warmed first alternates from restart to restart.
+// Paired rounds. All arms of a job run side by side in fresh processes, are warmed, then take turns in bursts: for each pair A B B A, so that
+// neither a drift of the machine nor who came first favours one of them, and the next pair. Short bursts and many turns, because the
+// machine changes its speed within a second. In which order arms are started and warmed changes from restart to restart.
 
 import type { BurstResult } from "../load/shared/burst.ts";
 import type { Arm } from "./arms.ts";
@@ -12,7 +13,7 @@ export interface Extent {
   /** Ms of warm-up of each arm, in each restart. */
   readonly warmMs: number;
   readonly burstMs: number;
-  /** A B B A sequences in each restart: two pairs each. */
+  /** A B B A sequences of each pair in each restart: two pairs of bursts each. */
   readonly sequences: number;
   readonly connections: number;
   /** Requests a second offered; 0 = closed loop. */
@@ -38,10 +39,13 @@ export interface Comparison {
   readonly rounds: readonly Round[];
 }
 
-/** Quiet between two bursts: what the last one left to do is done by then. */
-const PAUSE_MS = 30;
+/** Two arms to be held against each other: twice the same is the A/A control, of two processes. */
+export type Pair = readonly [a: Arm, b: Arm];
 
-/** Compares arm `a` with arm `b` at a job of requests or echoes. `progress` is told of each restart. */
+/** Quiet between two bursts: what the last one left to do is done by then. */
+const PAUSE_MS = 10;
+
+/** Compares arm `a` with arm `b` at a job. `progress` is told of each restart. */
 export async function compare(
   job: Job,
   a: Arm,
@@ -49,19 +53,33 @@ export async function compare(
   extent: Extent,
   progress: (text: string) => void,
 ): Promise<Comparison> {
-  const rounds: Round[] = [];
-  for (let restart = 0; restart < extent.restarts; restart++) {
-    progress(`${job.name}: ${a.name} against ${b.name}, restart ${restart + 1} of ${extent.restarts}`);
-    rounds.push(await runRound(job, a, b, extent, restart));
-  }
-  return { job: job.name, a: a.name, b: b.name, rounds };
+  const [comparison] = await compareAll(job, [[a, b]], extent, progress);
+  return comparison as Comparison;
 }
 
-async function runRound(job: Job, a: Arm, b: Arm, extent: Extent, restart: number): Promise<Round> {
-  await using generator = new Generator(job.load === "idle" ? "echo" : job.load);
-  const firstStarted = restart % 2 === 0 ? "a" : "b";
-  await using first = await Server.start(firstStarted === "a" ? a : b, extent.serverFlags);
-  await using second = await Server.start(firstStarted === "a" ? b : a, extent.serverFlags);
+/** Compares the arms of each pair at a job of requests, lines or echoes, all in the same rounds. `progress` is told of each restart. */
+export async function compareAll(
+  job: Job,
+  pairs: readonly Pair[],
+  extent: Extent,
+  progress: (text: string) => void,
+): Promise<Comparison[]> {
+  const rounds: Round[][] = [];
+  for (let restart = 0; restart < extent.restarts; restart++) {
+    progress(`${job.name}: restart ${restart + 1} of ${extent.restarts}`);
+    rounds.push(await runRound(job, pairs, extent, restart));
+  }
+  return pairs.map(([a, b], i) => ({
+    job: job.name,
+    a: a.name,
+    b: b.name,
+    rounds: rounds.map((ofPairs) => ofPairs[i] as Round),
+  }));
+}
+
+async function runRound(job: Job, pairs: readonly Pair[], extent: Extent, restart: number): Promise<Round[]> {
+  await using stack = new AsyncDisposableStack();
+  const generator = stack.use(new Generator(job.load === "idle" ? "echo" : job.load));
   const burst = async (server: Server, ms: number): Promise<BurstResult> => {
     await Bun.sleep(PAUSE_MS);
     return generator.run({
@@ -75,16 +93,52 @@ async function runRound(job: Job, a: Arm, b: Arm, extent: Extent, restart: numbe
       rate: extent.rate,
     });
   };
-  // The generator is cold as well: a first taste for both, so that the first arm's warm-up is not spent on it.
-  for (const ms of [extent.warmMs / 4, extent.warmMs]) {
-    await burst(first, ms);
-    await burst(second, ms);
-  }
-  const [serverA, serverB] = firstStarted === "a" ? [first, second] : [second, first];
-  const results: { a: BurstResult[]; b: BurstResult[] } = { a: [], b: [] };
+  const servers = new Map<string, Server>();
+  const order = orderOf(pairs, restart);
+  for (const { seat, arm } of order) servers.set(seat, stack.use(await Server.start(arm, extent.serverFlags)));
+  // The generator is cold as well: a first taste for all, so that the first arm's warm-up is not spent on it.
+  for (const ms of [extent.warmMs / 4, extent.warmMs])
+    for (const { seat } of order) await burst(servers.get(seat) as Server, ms);
+  const results = pairs.map((): { a: BurstResult[]; b: BurstResult[] } => ({ a: [], b: [] }));
   for (let i = 0; i < extent.sequences; i++) {
-    for (const side of ["a", "b", "b", "a"] as const)
-      results[side].push(await burst(side === "a" ? serverA : serverB, extent.burstMs));
+    for (const [index, pair] of pairs.entries()) {
+      const seats = seatsOf(pair);
+      for (const side of ["a", "b", "b", "a"] as const)
+        results[index]?.[side].push(await burst(servers.get(seats[side]) as Server, extent.burstMs));
+    }
   }
-  return { restart, firstStarted, ...results };
+  return pairs.map((pair, index) => {
+    const { a, b } = seatsOf(pair);
+    const firstStarted = order.findIndex(({ seat }) => seat === a) < order.findIndex(({ seat }) => seat === b);
+    return {
+      restart,
+      firstStarted: firstStarted ? "a" : "b",
+      ...(results[index] as { a: BurstResult[]; b: BurstResult[] }),
+    };
+  });
+}
+
+/** One process of an arm. */
+interface Seat {
+  readonly seat: string;
+  readonly arm: Arm;
+}
+
+/** The processes of a pair: an arm that is held against itself has a second one. */
+function seatsOf([a, b]: Pair): { a: string; b: string } {
+  return { a: a.name, b: a === b ? `${b.name} again` : b.name };
+}
+
+/** Every process that the pairs need, once, in the order in which they are started: turned by one with each restart, and back to front in every other one. */
+function orderOf(pairs: readonly Pair[], restart: number): readonly Seat[] {
+  const seats = new Map<string, Arm>();
+  for (const pair of pairs) {
+    const { a, b } = seatsOf(pair);
+    seats.set(a, pair[0]);
+    seats.set(b, pair[1]);
+  }
+  const all = [...seats].map(([seat, arm]) => ({ seat, arm }));
+  const turn = (restart >> 1) % all.length;
+  const turned = [...all.slice(turn), ...all.slice(0, turn)];
+  return restart % 2 === 0 ? turned : turned.toReversed();
 }
