@@ -48,6 +48,9 @@ export const OUTBOX_HIGH_WATER_BYTES: number = 64 * 1024;
 /** Bytes gathered for one kernel write: below it small writes of a pass are joined, from it on they leave at once. */
 export const GATHER_BYTES: number = 16 * 1024;
 
+/** Bytes of the buffer that they are gathered in: what is below the mark and one write of the same size, with the framing of both, leave as one. */
+export const GATHER_BUFFER_BYTES: number = 36 * 1024;
+
 /** Gather buffers kept for reuse. One conn at a time needs one in a request and answer server; a broadcast needs some more. */
 export const GATHER_BUFFERS_POOLED_MAX: number = 64;
 

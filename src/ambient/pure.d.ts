@@ -79,6 +79,7 @@ declare const Buffer: {
   from(text: string, encoding?: "latin1" | "utf8"): Buffer<ArrayBuffer>;
   from<T extends ArrayBufferLike>(memory: T, byteOffset?: number, length?: number): Buffer<T>;
   allocUnsafe(size: number): Buffer<ArrayBuffer>;
+  allocUnsafeSlow(size: number): Buffer<ArrayBuffer>;
   byteLength(text: string, encoding?: "latin1" | "utf8"): number;
 };
 

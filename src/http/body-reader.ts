@@ -1,7 +1,7 @@
 // Reading a request body, chunk by chunk with backpressure: what is not read stays in the receive buffer, and above its mark the socket is
 // paused.
 
-import type { Operation } from "../core/operation.ts";
+import { type Operation, usedAsValue } from "../core/operation.ts";
 
 import { ReadingLeaf } from "../net/reading.ts";
 import { RequestOverError, requestOver } from "./errors.ts";
@@ -18,18 +18,14 @@ export function readChunk(exchange: Exchange): Operation<Uint8Array | null> {
   return new BodyLeaf(exchange, exchange.number);
 }
 
-/** The whole body, or what is left of it. Bounded by the body limit of the request. @throws RequestOverError when it was read before. */
-export function* readAll(exchange: Exchange, number: number): Generator<Wait, Uint8Array, unknown> {
-  if (exchange.number === number && exchange.bodyRead)
-    throw new RequestOverError("Cannot read the body of the request: it was read before");
-  const pieces = new Pieces();
-  for (let chunk: Uint8Array | null; (chunk = yield* new BodyLeaf(exchange, number)) !== null;) pieces.add(chunk);
-  return pieces.join();
+/** The whole body, or what is left of it. Bounded by the body limit of the request. @throws RequestOverError when it was read before; as {@link readChunk} */
+export function readAll(exchange: Exchange, number: number): Operation<Uint8Array> {
+  return new WholeBodyLeaf(exchange, number);
 }
 
 /** The whole body as UTF-8. @throws as {@link readAll} */
 export function* readText(exchange: Exchange, number: number): Generator<Wait, string, unknown> {
-  return new TextDecoder().decode(yield* readAll(exchange, number));
+  return new TextDecoder().decode(yield* new WholeBodyLeaf(exchange, number));
 }
 
 /** The whole body as JSON. @throws Rejection (400) when it is none; otherwise as {@link readAll} */
@@ -42,15 +38,16 @@ export function* readJson(exchange: Exchange, number: number): Generator<Wait, u
   }
 }
 
-class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
-  readonly #exchange: Exchange;
+/** Base of the two: errors, and the clock that runs while the body is waited for. */
+abstract class BodyReadingLeaf<out T> extends ReadingLeaf<T> {
+  protected readonly exchange: Exchange;
   /** Of the request that the leaf was made for: it must not read from the next. */
   readonly #number: number;
   #error: { thrown: unknown } | null = null;
 
   constructor(exchange: Exchange, number: number) {
     super(exchange.host.conn);
-    this.#exchange = exchange;
+    this.exchange = exchange;
     this.#number = number;
     this.wanted = 1;
   }
@@ -61,29 +58,94 @@ class BodyLeaf extends ReadingLeaf<Uint8Array | null> {
 
   override park(task: Task): void {
     super.park(task);
-    if (this.conn.reader === this) this.#exchange.host.bodyAwaited();
+    if (this.conn.reader === this) this.exchange.host.bodyAwaited();
   }
 
   override unpark(): boolean {
-    this.#exchange.host.bodyArrived(0);
+    this.exchange.host.bodyArrived(0);
     return super.unpark();
   }
+
+  /** Whether `take` has something to give. May throw. */
+  protected abstract isDue(): boolean;
+  /** What the leaf gives, when it is due. May throw. */
+  protected abstract take(): T;
 
   /** May be asked inside a socket callback, where nothing may be thrown: an error is kept for the task. */
   protected ready(): boolean {
     try {
-      if (this.#exchange.number !== this.#number) throw requestOver("the body");
-      this.#exchange.beginBody();
-      return this.#exchange.pieceIsDue();
+      if (this.exchange.number !== this.#number) throw requestOver("the body");
+      this.exchange.beginBody();
+      return this.isDue();
     } catch (thrown) {
       this.#error ??= { thrown };
       return true;
     }
   }
 
-  protected value(): Uint8Array | null {
-    if (this.#error === null) return this.#exchange.takePiece();
-    this.#exchange.host.bodyArrived(0);
+  protected value(): T {
+    if (this.#error === null) return this.take();
+    this.exchange.host.bodyArrived(0);
     throw this.#error.thrown;
+  }
+}
+
+class BodyLeaf extends BodyReadingLeaf<Uint8Array | null> {
+  protected isDue(): boolean {
+    return this.exchange.pieceIsDue();
+  }
+
+  protected take(): Uint8Array | null {
+    return this.exchange.takePiece();
+  }
+}
+
+/** Takes piece after piece as they come, in the callbacks that bring them: its task is resumed once, when the body is whole. */
+class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
+  #asked = false;
+  /** The first piece, which most often is the whole body; all of them once there are more. */
+  #first: Uint8Array | null = null;
+  #pieces: Pieces | null = null;
+
+  /** @throws ProtocolError as every operation that is taken for its value */
+  override toJSON(): never {
+    throw usedAsValue("request.bytes");
+  }
+
+  override [Symbol.toPrimitive](): never {
+    throw usedAsValue("request.bytes");
+  }
+
+  protected isDue(): boolean {
+    const { exchange } = this;
+    if (!this.#asked && exchange.bodyRead)
+      throw new RequestOverError("Cannot read the body of the request: it was read before");
+    this.#asked = true;
+    let came = false;
+    while (exchange.pieceIsDue()) {
+      const piece = exchange.takePiece();
+      if (piece === null) return true;
+      this.#add(piece);
+      came = true;
+    }
+    // Each piece stops the clock of the body.
+    if (came && this.conn.reader === this) exchange.host.bodyAwaited();
+    return false;
+  }
+
+  protected take(): Uint8Array {
+    return this.#pieces?.join() ?? this.#first ?? new Uint8Array(0);
+  }
+
+  #add(piece: Uint8Array): void {
+    if (this.#first === null) {
+      this.#first = piece;
+      return;
+    }
+    if (this.#pieces === null) {
+      this.#pieces = new Pieces();
+      this.#pieces.add(this.#first);
+    }
+    this.#pieces.add(piece);
   }
 }

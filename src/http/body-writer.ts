@@ -81,20 +81,21 @@ class PartLeaf extends WriteLeaf {
   }
 
   protected override perform(): void {
-    const data = this.data as Uint8Array;
+    const data = this.takeData() as Uint8Array;
     const { conn } = this;
     conn.assertWritable();
     this.#writer.admit(data.length);
     // An empty chunk would end the body.
     if (data.length === 0) return;
+    const { outbox } = conn;
     if (!this.#writer.isChunked) {
-      super.perform();
+      outbox.push(data);
+      conn.accepted();
       return;
     }
-    const { outbox } = conn;
     outbox.room(CHUNK_OVERHEAD_BYTES_MAX);
     outbox.advance(encodeChunkHead(outbox.bytes, outbox.end, data.length));
-    super.perform();
+    outbox.push(data);
     outbox.room(CHUNK_OVERHEAD_BYTES_MAX);
     outbox.advance(encodeChunkEnd(outbox.bytes, outbox.end));
     conn.accepted();

@@ -46,7 +46,8 @@ export class Pieces {
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;
   if (only !== undefined && pieces.length === 1) return only;
-  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  // Not filled with zeros first, and no part of a pool: 6 % of the time of a body of 1 MiB.
+  const all = Buffer.allocUnsafeSlow(pieces.reduce((size, piece) => size + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);

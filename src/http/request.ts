@@ -167,8 +167,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
 
   /** The whole body. @throws as {@link read} */
   bytes(): Operation<Uint8Array> {
-    const exchange = this.#present("the body");
-    return new Once("request.bytes", () => readAll(exchange, this.#number));
+    return readAll(this.#present("the body"), this.#number);
   }
 
   /** The whole body as UTF-8; what is no UTF-8 becomes U+FFFD. @throws as {@link read} */

@@ -4,7 +4,7 @@
 //
 // The outbox never writes by itself: the conn decides when, see `flushTo`.
 
-import { GATHER_BUFFERS_POOLED_MAX, GATHER_BYTES } from "../config.ts";
+import { GATHER_BUFFER_BYTES, GATHER_BUFFERS_POOLED_MAX, GATHER_BYTES } from "../config.ts";
 import type { RawSocket } from "./transport.ts";
 
 /** A run of bytes to be sent. `gather` tells that the buffer is ours, with room behind `end`. */
@@ -44,7 +44,7 @@ export class Outbox {
     if (this.start === this.end) {
       if (this.#gather) this.#release();
       this.#adopt(data);
-    } else if (this.end - this.start + length <= GATHER_BYTES && this.room(length)) {
+    } else if (this.#isWorthCopying(length) && this.room(length)) {
       this.bytes.set(data, this.end);
       this.end += length;
     } else {
@@ -73,12 +73,12 @@ export class Outbox {
    * `advance`. `count` is at most `GATHER_BYTES`. Always true, for use in a condition.
    */
   room(count: number): true {
-    if (this.#gather && this.end + count <= GATHER_BYTES) return true;
+    if (this.#gather && this.end + count <= GATHER_BUFFER_BYTES) return true;
     const size = this.end - this.start;
-    const small = !this.#gather && size > 0 && size + count <= GATHER_BYTES;
+    const small = !this.#gather && size > 0 && size + count <= GATHER_BUFFER_BYTES;
     const { bytes, start } = this;
     if (!small) this.#enqueue();
-    this.bytes = pool.pop() ?? Buffer.allocUnsafe(GATHER_BYTES);
+    this.bytes = pool.pop() ?? Buffer.allocUnsafe(GATHER_BUFFER_BYTES);
     this.start = 0;
     this.end = small ? size : 0;
     this.#gather = true;
@@ -107,6 +107,16 @@ export class Outbox {
     if (taken === length) this.#release();
     else this.start += taken;
     return true;
+  }
+
+  /**
+   * Whether the next `length` bytes go behind the last segment's, and not into one of their own. Where little waits they leave together, in one kernel
+   * write instead of two: 16 KiB are copied in 1 us, a write is 2 to 3. A peer that is behind has more waiting; what it does not read is not copied.
+   */
+  #isWorthCopying(length: number): boolean {
+    const size = this.end - this.start;
+    if (size + length <= GATHER_BYTES) return true;
+    return this.pending < GATHER_BYTES && size + length <= GATHER_BUFFER_BYTES;
   }
 
   /** Throws away everything: the socket is gone. */

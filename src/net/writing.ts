@@ -108,10 +108,17 @@ export class WriteLeaf extends WritingLeaf {
     return super.unpark();
   }
 
-  protected perform(): void {
-    const { conn, data } = this;
+  /** The wait is over: what is to be written, which the leaf forgets. */
+  protected takeData(): Uint8Array | string {
+    const { data } = this;
     this.#waited = false;
     this.data = "";
+    return data;
+  }
+
+  protected perform(): void {
+    const { conn } = this;
+    const data = this.takeData();
     conn.assertWritable();
     if (typeof data === "string") conn.outbox.pushText(data);
     else conn.outbox.push(data);
