@@ -15,6 +15,10 @@ interface Segment {
   gather: boolean;
 }
 
+/** UTF-16 units of a text that is put together with others, and of all that are. */
+const SHORT_TEXT_UNITS_MAX = 256;
+const TEXT_UNITS_MAX = 4 * 1024;
+
 const NOTHING = Buffer.allocUnsafe(0);
 const pool: Buffer[] = [];
 
@@ -29,6 +33,8 @@ export class Outbox {
   start = 0;
   end = 0;
   #gather = false;
+  /** Short texts behind the last segment: putting them together and making bytes of all at once takes a third of the time of one by one. */
+  #text = "";
   /** Full segments before the last one, oldest first. */
   #queue: Segment[] | null = null;
 
@@ -41,6 +47,7 @@ export class Outbox {
   push(data: Uint8Array): void {
     const { length } = data;
     if (length === 0) return;
+    if (this.#text !== "") this.#encode();
     if (this.start === this.end) {
       if (this.#gather) this.#release();
       this.#adopt(data);
@@ -56,6 +63,25 @@ export class Outbox {
 
   /** Accepts `text` as UTF-8. */
   pushText(text: string): void {
+    const { length } = text;
+    if (length > SHORT_TEXT_UNITS_MAX) this.#pushLongText(text);
+    else {
+      this.#text += text;
+      this.pending += length;
+      if (this.#text.length > TEXT_UNITS_MAX) this.#encode();
+    }
+  }
+
+  /** Makes bytes of the texts that were put together. They counted a byte a unit so far. */
+  #encode(): void {
+    const text = this.#text;
+    if (text === "") return;
+    this.#text = "";
+    this.pending -= text.length;
+    this.#pushLongText(text);
+  }
+
+  #pushLongText(text: string): void {
     // A UTF-16 unit takes at most three bytes.
     const most = text.length * 3;
     if (most > GATHER_BYTES) {
@@ -73,6 +99,7 @@ export class Outbox {
    * `advance`. `count` is at most `GATHER_BYTES`. Always true, for use in a condition.
    */
   room(count: number): true {
+    if (this.#text !== "") this.#encode();
     if (this.#gather && this.end + count <= GATHER_BUFFER_BYTES) return true;
     const size = this.end - this.start;
     const small = !this.#gather && size > 0 && size + count <= GATHER_BUFFER_BYTES;
@@ -95,6 +122,7 @@ export class Outbox {
 
   /** Hands on what the kernel takes, oldest first. Gives false when the socket is gone. What it did not take stays. */
   flushTo(socket: RawSocket): boolean {
+    this.#encode();
     if (this.#queue !== null && !this.#flushQueue(socket)) return false;
     if (this.#queue !== null) return true;
     const length = this.end - this.start;
@@ -121,6 +149,7 @@ export class Outbox {
 
   /** Throws away everything: the socket is gone. */
   clear(): void {
+    this.#text = "";
     this.#queue = null;
     this.pending = 0;
     this.#release();

@@ -8,6 +8,8 @@ export class ReceiveBuffer {
   bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
+  /** Times that something was taken off the front, or all dropped: whoever looked ahead compares it. */
+  takes = 0;
   /** True while `bytes` is our own, with room behind `end`. */
   #roomy = false;
 
@@ -35,6 +37,7 @@ export class ReceiveBuffer {
   take(max: number = Number.POSITIVE_INFINITY): Uint8Array {
     const { bytes, start, end } = this;
     if (end - start > max) {
+      this.takes++;
       this.start = start + max;
       return bytes.subarray(start, start + max);
     }
@@ -45,12 +48,14 @@ export class ReceiveBuffer {
 
   /** Drops `count` bytes from the front: a parser has used them. */
   skip(count: number): void {
+    this.takes++;
     this.start += count;
     if (this.start === this.end) this.clear();
   }
 
   /** Drops everything, and lets go of the memory. */
   clear(): void {
+    this.takes++;
     this.bytes = NOTHING;
     this.start = this.end = 0;
     this.#roomy = false;

@@ -105,7 +105,7 @@ function faultContract(both: ConnTest): void {
       expect(error).toBeInstanceOf(LineTooLongError);
       expect(error).toMatchObject({
         code: "ERR_LINE_TOO_LONG",
-        message: `Cannot read up to a delimiter from connection ${server.id}: none within 5 bytes`,
+        message: `Cannot read a line from connection ${server.id}: none within 5 bytes`,
       });
       yield* client.write("\n");
       expect(yield* thrownBy(() => server.readLine({ max: 5 }))).toBeInstanceOf(LineTooLongError);
@@ -122,7 +122,7 @@ function faultContract(both: ConnTest): void {
       const error = yield* thrownBy(() => server.readLine());
       expect(error).toBeInstanceOf(UnexpectedEndError);
       expect((error as Error).message).toBe(
-        `Cannot read up to a delimiter from connection ${server.id}: its input ended after 4 bytes without one`,
+        `Cannot read a line from connection ${server.id}: its input ended after 4 bytes without one`,
       );
       expect(textOf(yield* server.read())).toBe("half");
       expect(yield* server.readLine()).toBeNull();

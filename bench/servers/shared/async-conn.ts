@@ -7,10 +7,10 @@
 
 import { GATHER_BYTES, LINGER_MS, OUTBOX_HIGH_WATER_BYTES, RECEIVE_HIGH_WATER_BYTES } from "../../../src/config.ts";
 import { Outbox } from "../../../src/net/outbox.ts";
+import { LineReader } from "../../../src/net/line-reader.ts";
 import { ReceiveBuffer } from "../../../src/net/receive-buffer.ts";
 import { LINE_BYTES_MAX } from "./answers.ts";
 import { CONNECTIONS_MAX } from "./flags.ts";
-import { lineEnd, lineText } from "./lines.ts";
 
 type Socket = Bun.Socket<AsyncConn | undefined>;
 
@@ -18,6 +18,7 @@ type Socket = Bun.Socket<AsyncConn | undefined>;
 export class AsyncConn {
   readonly received: ReceiveBuffer = new ReceiveBuffer();
   readonly outbox: Outbox = new Outbox();
+  readonly #lines: LineReader = new LineReader(this.received);
   readonly #socket: Socket;
   /** The peer's FIN came, or the socket is gone. */
   ended = false;
@@ -55,18 +56,17 @@ export class AsyncConn {
 
   #bufferedLine(): string | null {
     const { received } = this;
-    const { bytes, start } = received;
-    const end = lineEnd(bytes, start + this.#searched, received.end);
-    if (end === -1) {
+    const found = this.#lines.find(this.#searched);
+    if (found === -1) {
       this.#searched = received.size;
       if (received.size > LINE_BYTES_MAX)
         throw new RangeError(`Cannot read a line: none within ${LINE_BYTES_MAX} bytes`);
       return null;
     }
     this.#searched = 0;
-    received.skip(end + 1 - start);
+    const line = this.#lines.take(found);
     this.consumed();
-    return lineText(bytes, start, end);
+    return line;
   }
 
   async #awaitLine(): Promise<string | null> {
