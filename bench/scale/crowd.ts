@@ -46,7 +46,7 @@ export interface CrowdExtent {
 }
 
 /** The numbers that bench/micro/switch.ts has a bench for. */
-const SWITCH_COUNTS: readonly number[] = [1, 1_000, 1_000_000];
+const SWITCH_COUNTS: ReadonlySet<number> = new Set([1, 1_000, 1_000_000]);
 const CHILD_MS_MAX = 120_000;
 
 /** Measures one kind at each number. */
@@ -70,7 +70,7 @@ export async function measureCrowd(
 
 function measureSide(crowd: Crowd, side: SideName, count: number, quick: boolean): CrowdRound {
   const measures = inChild<CrowdMeasures>("scale/child.ts", [crowd, side, String(count)]);
-  const timed = crowd === "tasks" && SWITCH_COUNTS.includes(count);
+  const timed = crowd === "tasks" && SWITCH_COUNTS.has(count);
   const switchNs = timed
     ? inChild<Timing>("micro/child.ts", [`switch-${count}`, side, quick ? "smoke" : "full"]).ns
     : 0;

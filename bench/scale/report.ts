@@ -1,6 +1,7 @@
 // The scale report in Markdown: the rows of rows.ts as tables, with what they must reach beside them.
 
-import { type Estimate } from "../measure/statistics.ts";
+import type { Estimate } from "../measure/statistics.ts";
+import type { CrowdRound } from "./crowd.ts";
 import type { ScaleResults } from "./results.ts";
 import {
   type ConnectionsRow,
@@ -55,24 +56,12 @@ function connectionsTable(rows: readonly ConnectionsRow[]): string {
 function crowdTable(name: string, about: string, rows: readonly CrowdRow[]): string {
   if (rows.length === 0) return "";
   const ofTasks = name === "tasks";
-  const lines = rows.flatMap(({ count, ours, twin }) =>
-    (
-      [
-        ["ours", ours],
-        ["twin", twin],
-      ] as const
-    ).map(([side, round]) => [
-      whole(count),
-      side,
-      ...[
-        round.residentBytes,
-        round.heapBytes,
-        round.beginNs,
-        ofTasks ? round.switchNs : round.armCancelNs,
-        round.endNs,
-      ].map(orNone),
-    ]),
-  );
+  const line = (count: number, side: string, round: CrowdRound): string[] => {
+    const third = ofTasks ? round.switchNs : round.armCancelNs;
+    const cells = [round.residentBytes, round.heapBytes, round.beginNs, third, round.endNs].map(orNone);
+    return [whole(count), side].concat(cells);
+  };
+  const lines = rows.flatMap(({ count, ours, twin }) => [line(count, "ours", ours), line(count, "twin", twin)]);
   const measures = ofTasks
     ? ["begin, ns", "switch, ns", "wake and end, CPU ns"]
     : ["arm, ns", "arm and cancel one more, ns", "expire, CPU ns"];

@@ -1,6 +1,6 @@
 // A burst of load over connections that are already open: closed loop (each connection sends again when its answer has come), or at a fixed
-// offered rate (the connection that has been free for longest sends what is due, so that all of them have their turn). The window begins with every connection silent and ends when all
-// answers are in, so that the CPU time read at both ends belongs to exactly the answers counted.
+// offered rate (the connection that has been free for longest sends what is due, so that all of them have their turn). The window begins with
+// every connection silent and ends when all answers are in, so that the CPU time read at both ends belongs to exactly the answers counted.
 
 import { RingBuffer } from "../../../src/core/ring-buffer.ts";
 import { cpuNanoseconds } from "./cpu.ts";
