@@ -17,6 +17,7 @@ export class BunHost implements NetHost {
   #client: HostClient | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #files: FileStore | null = null;
+  #compression: Compression | null = null;
 
   get files(): FileStore {
     // oxlint-disable-next-line typescript/no-require-imports -- an import() would make every caller wait
@@ -26,7 +27,8 @@ export class BunHost implements NetHost {
 
   get compression(): Compression {
     // oxlint-disable-next-line typescript/no-require-imports -- as above
-    return (require("./compression.ts") as typeof import("./compression.ts")).bunCompression;
+    this.#compression ??= (require("./compression.ts") as typeof import("./compression.ts")).bunCompression;
+    return this.#compression;
   }
 
   now(): number {
