@@ -56,8 +56,8 @@ test.each([
   [
     "http",
     "the same, and parser, answer, clocks and cancel node",
-    { Object: 14, Generator: 1, Function: 1, JSLexicalEnvironment: 1, Int32Array: 1 },
-    2_420,
+    { Object: 15, Generator: 1, Function: 1, JSLexicalEnvironment: 1, Int32Array: 1 },
+    2_470,
   ],
 ])("an idle %s connection keeps %s", (name, _what, objects, bytesMax) => {
   expect(kept[name]?.kept).toEqual(objects);
