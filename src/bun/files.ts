@@ -4,22 +4,15 @@
 // `Bun.file` is not used: it opens its path again for every read, so a file that is replaced while it is sent would be sent half and half, and
 // a slice of one that is open costs 1,100 us for 256 KiB where `read` takes 84.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  read,
-  readSync,
-  readlinkSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from "node:fs";
-import { resolve, sep } from "node:path";
+import type { Stats } from "node:fs";
 import etag from "etag";
 import { FILE_READ_NOW_BYTES, FILE_ROOTS_REMEMBERED_MAX } from "../config.ts";
 import { FileError, type FileStore, type OpenFile } from "../core/files.ts";
+
+// As in compression.ts.
+const { closeSync, constants, fstatSync, openSync, read, readSync, readlinkSync, realpathSync, statSync } =
+  process.getBuiltinModule("node:fs");
+const { resolve, sep } = process.getBuiltinModule("node:path");
 
 /** Not to wait at a pipe without a writer. Windows has neither flag nor such pipes. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);

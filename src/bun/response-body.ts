@@ -10,10 +10,12 @@ import { estimateShallowMemoryUsageOf } from "bun:jsc";
 /** Bytes that a Response without a body takes. */
 const EMPTY_BYTES = estimateShallowMemoryUsageOf(new Response(null));
 
-const isTelling = tells();
+/** Found out at the first Response: it takes a quarter of a millisecond. */
+let isTelling: boolean | null = null;
 
 /** The body of `response`, taken out of it, if all of it is in memory; else `null`, and it is not touched. */
 export function bodyInMemory(response: Response): Uint8Array | null {
+  isTelling ??= tells();
   if (!isTelling || !holdsBytes(response)) return null;
   const bytes = Bun.peek(response.bytes());
   return bytes instanceof Uint8Array ? bytes : null;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { sleep } from "../../src/core/sleep.ts";
-import { text } from "../../src/http/index.ts";
+import { stream, text } from "../../src/http/index.ts";
 import { bodiesOf, type HttpWorld, request, responsesOf, serverSocket, SOON_MS, withServer } from "./support.ts";
 
 const GET = request("GET /");
@@ -69,6 +69,48 @@ describe("serveHttp's costs", () => {
         yield* sleep(2_000);
         expect(bodiesOf(peer)).toEqual(new Array(1_000).fill("body"));
         expect(scheduler.timers.arms + scheduler.timers.cancels - arms - cancels).toBeLessThanOrEqual(6);
+      },
+    ));
+
+  test.each([1, 16])(
+    "serveHttp answers %i pipelined POSTs with one kernel write, one step and no timer operation",
+    (posts) =>
+      withServer(
+        function* (incoming) {
+          return text(yield* incoming.text());
+        },
+        function* (world) {
+          const { timers } = world.simulation.scheduler;
+          const body = "x".repeat(512);
+          const post = request("POST /", ["Content-Length: 512"], body);
+          const peer = yield* world.ask(post);
+          const { writes } = serverSocket(peer);
+          const { arms, cancels } = timers;
+          const count = countSteps(world);
+          peer.send(post.repeat(posts));
+          yield* sleep(SOON_MS);
+          expect(bodiesOf(peer)).toEqual(new Array(1 + posts).fill(body));
+          expect([count.steps, serverSocket(peer).writes - writes]).toEqual([1, 1]);
+          // One is the sleep of this test.
+          expect(timers.arms + timers.cancels - arms - cancels).toBe(1);
+        },
+      ),
+  );
+
+  test("serveHttp sends a stream of small parts with two kernel writes for 16 KiB: what is gathered, and the part that no longer fitted", () =>
+    withServer(
+      () =>
+        stream(function* (writer) {
+          for (let part = 0; part < 60; part++) yield* writer.write("x".repeat(1_000));
+        }),
+      function* (world) {
+        const peer = yield* world.ask(GET);
+        const { writes } = serverSocket(peer);
+        const count = countSteps(world);
+        peer.send(GET);
+        yield* sleep(SOON_MS);
+        expect(responsesOf(peer).final.map(({ body }) => body.length)).toEqual([60_000, 60_000]);
+        expect([count.steps, serverSocket(peer).writes - writes]).toEqual([2, 8]);
       },
     ));
 

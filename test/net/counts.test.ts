@@ -126,6 +126,37 @@ describe("an echo message", () => {
   });
 });
 
+describe("a line protocol", () => {
+  // A step is worth 128 operations that need no wait: a line that is read and answered is two.
+  test.each([
+    [1, 1],
+    [16, 1],
+    [128, 2],
+  ])(
+    "a line protocol answers %i lines that came together in %i steps and one kernel write, with no timer operation",
+    async (lines, stepsEach) => {
+      const { mill, peer, conn, stop } = served(function* (conn) {
+        for (let line: string | null; (line = yield* conn.readLine()) !== null;)
+          yield* conn.write(`PONG ${line.slice("PING ".length)}\n`);
+      });
+      peer.send("PING warm\n");
+      mill.pass(10);
+      const { steps, timers } = mill.scheduler;
+      const { arms, cancels } = timers;
+      const { writes } = socketOf(conn).statistics;
+      for (let round = 1; round <= 10; round++) {
+        peer.send("PING 1234\n".repeat(lines));
+        mill.pass(10);
+        expect(peer.received).toHaveLength(10 * (1 + round * lines));
+      }
+      expect(mill.scheduler.steps - steps).toBe(10 * stepsEach);
+      expect(socketOf(conn).statistics.writes - writes).toBe(10);
+      expect([timers.arms - arms, timers.cancels - cancels]).toEqual([0, 0]);
+      await stop();
+    },
+  );
+});
+
 describe("a read", () => {
   test("a read of bytes that are already there resumes no task", async () => {
     const lines: string[] = [];

@@ -1,7 +1,8 @@
 // A burst of load over connections that are already open: closed loop (each connection sends again when its answer has come), or at a fixed
-// offered rate (whichever connection is free sends what is due). The window begins with every connection silent and ends when all
-// answers are in, so that the CPU time read at both ends belongs to exactly the answers counted.
+// offered rate (the connection that has been free for longest sends what is due, so that all of them have their turn). The window begins with
+// every connection silent and ends when all answers are in, so that the CPU time read at both ends belongs to exactly the answers counted.
 
+import { RingBuffer } from "../../../src/core/ring-buffer.ts";
 import { cpuNanoseconds } from "./cpu.ts";
 
 /** What a burst is asked to do. */
@@ -46,7 +47,7 @@ const ANSWER_MS_MAX = 10_000;
 export class BurstDriver {
   readonly #burst: Burst;
   readonly #connections: readonly LoadConnection[];
-  readonly #idle: LoadConnection[] = [];
+  readonly #idle = new RingBuffer<LoadConnection>(64);
   readonly #finished = Promise.withResolvers<void>();
   #running = true;
   #outstanding = 0;
@@ -107,12 +108,12 @@ export class BurstDriver {
 
   /** Sends what is due by the schedule and looks again a millisecond later. What finds no free connection goes out late, never twice. */
   #pace(begin: number): void {
-    this.#idle.push(...this.#connections);
+    for (const connection of this.#connections) this.#idle.push(connection);
     const tick = (): void => {
       if (!this.#running) return;
       const due = ((Bun.nanoseconds() - begin) / 1e9) * this.#burst.rate;
       while (this.#sent < due) {
-        const connection = this.#idle.pop();
+        const connection = this.#idle.shift();
         if (connection === undefined) break;
         this.#send(connection);
       }

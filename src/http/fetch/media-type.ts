@@ -8,11 +8,12 @@ const BINARY = "application/octet-stream";
 const SNIFFED_BYTES_MAX = 1_445;
 
 /** 0 for a byte of ASCII text, 1 for one beyond ASCII, 2 for one that no text holds. */
-const kinds: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
-  if (byte >= 0x80) return 1;
-  const isControl = byte < 0x09 || byte === 0x0b || (byte >= 0x0e && byte <= 0x1f && byte !== 0x1b);
-  return isControl ? 2 : 0;
-});
+const kinds: Uint8Array = new Uint8Array(256)
+  .fill(1, 0x80)
+  .fill(2, 0x00, 0x09)
+  .fill(2, 0x0b, 0x0c)
+  .fill(2, 0x0e, 0x20)
+  .fill(0, 0x1b, 0x1c);
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 

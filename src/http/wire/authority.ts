@@ -2,7 +2,7 @@
 // Grammar only: it does not resolve, normalise or compare, and a name that it accepts (`1.2.3.4.5`) may still be refused by a URL
 // parser. No user information, no empty host; a port is a number below 65536 or empty.
 
-import { hexDigits } from "./headers.ts";
+import { alphanumericBytes, hexDigits } from "./headers.ts";
 import { sliceLatin1 } from "./text.ts";
 
 const COLON = 0x3a;
@@ -11,9 +11,9 @@ const PERCENT = 0x25;
 const FUTURE = /^v[\da-f]+\.[\w\-.~!$&'()*+,;=:]+$/i;
 
 /** 1 for the bytes of a reg-name but "%": unreserved and sub-delims. */
-const nameBytes: Uint8Array = bytesOf("-._~!$&'()*+,;=");
+const nameBytes: Uint8Array = alphanumericBytes("-._~!$&'()*+,;=");
 /** 1 for the bytes between the brackets of an IP literal: IPv6 with an embedded IPv4, or IPvFuture. */
-const literalBytes: Uint8Array = bytesOf("-._~!$&'()*+,;=:");
+const literalBytes: Uint8Array = alphanumericBytes("-._~!$&'()*+,;=:");
 
 /** Whether the bytes from `from` to `to` are a host that is not empty, with or without a port. */
 export function isAuthority(bytes: Uint8Array, from: number, to: number): boolean {
@@ -65,11 +65,4 @@ function isPort(bytes: Uint8Array, from: number, to: number): boolean {
     port = port * 10 + digit;
   }
   return port <= 65_535;
-}
-
-function bytesOf(marks: string): Uint8Array {
-  const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  return Uint8Array.from({ length: 256 }, (_, byte) =>
-    (alphanumeric + marks).includes(String.fromCharCode(byte)) ? 1 : 0,
-  );
 }

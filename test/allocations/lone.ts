@@ -1,0 +1,94 @@
+// A world without a kernel, a clock or a network: sockets that take whatever is written to them, and a host whose turns are made by hand. What
+// happens in it is our own code and nothing else, so that its objects can be counted.
+
+import { BenchHost } from "../../bench/micro/shared/driver.ts";
+import { runOn } from "../../src/core/run.ts";
+import type { FileStore } from "../../src/core/files.ts";
+import type { Body } from "../../src/core/operation.ts";
+import { Scheduler } from "../../src/core/scheduler.ts";
+import type {
+  NetHost,
+  RawListener,
+  RawSocket,
+  SocketAddress,
+  SocketHandler,
+  Transport,
+} from "../../src/net/transport.ts";
+
+/** The server's end of a connection to nobody. */
+export class LoneSocket implements RawSocket {
+  readonly remoteAddress: string = "127.0.0.1";
+  readonly remotePort: number = 1;
+  readonly localPort: number = 2;
+  handler: SocketHandler | null = null;
+  /** Bytes taken, and the calls that they came in. */
+  written = 0;
+  writes = 0;
+
+  write(_bytes: Uint8Array, _offset: number, length: number): number {
+    this.written += length;
+    this.writes++;
+    return length;
+  }
+  shutdown(): void {}
+  end(): void {
+    this.terminate();
+  }
+  terminate(): void {
+    const { handler } = this;
+    this.handler = null;
+    handler?.socketClosed();
+  }
+  pause(): void {}
+  resume(): void {}
+}
+
+/** One listener whose connections are made by {@link LoneWorld.connect}. */
+class LoneTransport implements Transport {
+  accept: ((socket: RawSocket) => SocketHandler | null) | null = null;
+
+  listen(_address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
+    this.accept = accept;
+    return { port: 1, hostname: "lone", stop: () => {} };
+  }
+  listenSecure(): RawListener {
+    throw new Error("Cannot listen for TLS: this world has none");
+  }
+  connect(): () => void {
+    throw new Error("Cannot connect: this world has no other end");
+  }
+}
+
+class LoneHost extends BenchHost implements NetHost {
+  readonly transport: LoneTransport = new LoneTransport();
+
+  get files(): FileStore {
+    throw new Error("Cannot open a file: this world has none");
+  }
+}
+
+/** A server in such a world. */
+export class LoneWorld {
+  readonly host: LoneHost = new LoneHost();
+  readonly scheduler: Scheduler = new Scheduler(this.host);
+
+  /** Runs `server` as a task until it listens. */
+  constructor(server: Body<unknown>) {
+    runOn(this.scheduler, server).promise.catch(() => {});
+    this.host.drain();
+  }
+
+  /** A new connection whose handler has taken its first steps. */
+  connect(): LoneSocket {
+    const socket = new LoneSocket();
+    socket.handler = this.host.transport.accept?.(socket) ?? null;
+    this.host.drain();
+    return socket;
+  }
+
+  /** Has `chunk` arrive, and whatever comes of it happen. */
+  send(socket: LoneSocket, chunk: Uint8Array): void {
+    socket.handler?.socketData(chunk);
+    this.host.drain();
+  }
+}
