@@ -21,6 +21,7 @@ import {
 import { isAllRight, loadReportOf, P99_AT_MOST } from "./measure/load-report.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { saveResults } from "./measure/results.ts";
+import { startServices } from "./measure/services.ts";
 import { verifyJobs } from "./measure/verify.ts";
 
 const DEFAULT_JOBS = ["http", "http16"];
@@ -31,7 +32,7 @@ const SATURATING = ["autocannon", "wrk"] as const;
 const USAGE = `usage: bun run bench:load [options]
 
   --quick             a smoke run of some seconds, of ${QUICK_ARMS.join(" and ")} only: no figure of it counts
-  --jobs a,b          of ${JOBS.filter(({ load }) => load === "http")
+  --jobs a,b          of ${JOBS.filter(isLoadable)
     .map(({ name }) => name)
     .join(", ")} (default: ${DEFAULT_JOBS.join(", ")})
   --arms a,b          of ${ARMS.map(({ name }) => name).join(", ")}
@@ -45,7 +46,7 @@ const USAGE = `usage: bun run bench:load [options]
   --connections n     (default 64)
   --no-control        without the first arm against itself in the open loop`;
 
-interface Settings extends LoadExtent {
+interface Settings extends Omit<LoadExtent, "serverFlags"> {
   readonly jobs: readonly Job[];
   /** `null`: those of the defaults. */
   readonly arms: readonly Arm[] | null;
@@ -92,12 +93,18 @@ function settingsOf(args: string[]): Settings | null {
   };
 }
 
-/** @throws RangeError for a name that is none, or a job without requests. */
+/** Whether all three generators can drive a job: one request, again and again. */
+function isLoadable({ load, others }: Job): boolean {
+  return load === "http" && others.length === 0;
+}
+
+/** @throws RangeError for a name that is none, or a job that is not loadable. */
 function jobsOf(names: readonly string[], quick: boolean): readonly Job[] {
   const defaults = quick ? DEFAULT_JOBS.slice(0, 1) : DEFAULT_JOBS;
   const jobs = jobsNamed(names.length === 0 ? defaults : names);
-  const other = jobs.find(({ load }) => load !== "http");
-  if (other !== undefined) throw new RangeError(`Cannot load the job ${other.name}: it sends no HTTP requests`);
+  const other = jobs.find((job) => !isLoadable(job));
+  if (other !== undefined)
+    throw new RangeError(`Cannot load the job ${other.name}: it does not send one HTTP request again and again`);
   return jobs;
 }
 
@@ -119,15 +126,18 @@ async function measure(settings: Settings): Promise<Pick<LoadResults, "saturatio
   const saturation: SaturationRuns[] = [];
   const capacities: Capacity[] = [];
   const open: OpenComparison[] = [];
+  await using services = await startServices(settings.jobs);
+  const extent: LoadExtent = { ...settings, serverFlags: services.flags };
   progress("all arms answer alike");
-  await verifyJobs(settings.jobs, [...new Set(settings.jobs.flatMap((job) => armsOf(job, settings, DEFAULT_ARMS)))]);
+  const used = new Set(settings.jobs.flatMap((job) => armsOf(job, settings, DEFAULT_ARMS)));
+  await verifyJobs(settings.jobs, [...used], services.flags);
   const saturating = SATURATING.filter((name) => settings.generators.includes(name));
   for (const job of settings.jobs) {
     if (saturating.length > 0)
-      saturation.push(...(await saturate(job, armsOf(job, settings, DEFAULT_ARMS), saturating, settings, progress)));
+      saturation.push(...(await saturate(job, armsOf(job, settings, DEFAULT_ARMS), saturating, extent, progress)));
     if (job.pipelining > 1 || !settings.generators.includes("open-loop")) continue;
     const arms = armsOf(job, settings, Object.keys(P99_AT_MOST));
-    const opened = await openLoop(job, arms, settings, settings.control, progress);
+    const opened = await openLoop(job, arms, extent, settings.control, progress);
     capacities.push(...opened.capacities);
     open.push(...opened.open);
   }

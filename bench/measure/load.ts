@@ -36,6 +36,8 @@ export interface LoadExtent {
   /** A B B A sequences of the open loop in each restart: two pairs each. */
   readonly sequences: number;
   readonly connections: number;
+  /** What the servers must be told of the services that run beside them. */
+  readonly serverFlags: readonly string[];
 }
 
 /** The runs of one arm at saturation, by one generator: one a restart. */
@@ -110,7 +112,8 @@ export async function saturate(
   extent: LoadExtent,
   progress: Progress,
 ): Promise<SaturationRuns[]> {
-  const { connections, restarts } = extent;
+  const { restarts } = extent;
+  const connections = connectionsOf(job, extent);
   const all = arms.map((arm) => generators.map((generator) => ({ arm, generator, runs: [] as SaturatingResult[] })));
   await using cannon = new Child("load/autocannon.ts", []);
   for (let restart = 0; restart < restarts; restart++) {
@@ -136,15 +139,17 @@ export async function saturate(
 async function saturateOnce(
   generator: "autocannon" | "wrk",
   cannon: Child,
-  { request, pipelining }: Job,
+  job: Job,
   server: Server,
-  { connections, burstMs }: LoadExtent,
+  extent: LoadExtent,
 ): Promise<SaturatingResult> {
+  const { request, pipelining } = job;
+  const { burstMs } = extent;
   const run: Saturating = {
     port: server.httpPort,
     serverPid: server.pid,
     request,
-    connections,
+    connections: connectionsOf(job, extent),
     pipelining,
     ms: burstMs,
   };
@@ -188,9 +193,11 @@ export function perSecond({ bursts }: Capacity): number {
   return median(bursts.map(({ answers, wallNs }) => answers / (wallNs / 1e9)));
 }
 
-async function capacityOf(job: Job, arm: Arm, { connections, warmMs, burstMs }: LoadExtent): Promise<Capacity> {
+async function capacityOf(job: Job, arm: Arm, extent: LoadExtent): Promise<Capacity> {
+  const { warmMs, burstMs, serverFlags } = extent;
+  const connections = connectionsOf(job, extent);
   await using generator = new Generator("http");
-  await using server = await Server.start(arm);
+  await using server = await Server.start(arm, serverFlags);
   const burst = { port: server.httpPort, serverPid: server.pid, connections, request: job.request };
   await generator.run({ ...burst, pipelining: 1, ms: warmMs, rate: 0 });
   const bursts: BurstResult[] = [];
@@ -213,7 +220,7 @@ async function compareOpen(
     progress(`${job.name}: ${a.name} against ${b.name} in the open loop at ${at}`);
     rounds.push(await openRound(job, a, b, rate, extent, restart));
   }
-  return { job: job.name, a: a.name, b: b.name, connections: extent.connections, rate, rounds };
+  return { job: job.name, a: a.name, b: b.name, connections: connectionsOf(job, extent), rate, rounds };
 }
 
 async function openRound(
@@ -224,7 +231,8 @@ async function openRound(
   extent: LoadExtent,
   restart: number,
 ): Promise<OpenRound> {
-  const { connections, openBurstMs, sequences, warmMs } = extent;
+  const { openBurstMs, sequences, warmMs } = extent;
+  const connections = connectionsOf(job, extent);
   await using generator = new Child("load/open-loop.ts", ["--commands"]);
   const firstStarted = restart % 2 === 0 ? "a" : "b";
   await using first = await warmed(firstStarted === "a" ? a : b, job, extent);
@@ -249,15 +257,20 @@ async function openRound(
 }
 
 /** A fresh server with its code compiled; what warmed it is gone. */
-async function warmed(arm: Arm, job: Job, { connections, warmMs }: LoadExtent): Promise<Server> {
-  const server = await Server.start(arm);
+async function warmed(arm: Arm, job: Job, extent: LoadExtent): Promise<Server> {
+  const server = await Server.start(arm, extent.serverFlags);
   await using generator = new Generator("http");
+  const connections = connectionsOf(job, extent);
   const burst = { port: server.httpPort, serverPid: 0, connections, request: job.request, rate: 0 };
   try {
-    await generator.run({ ...burst, pipelining: job.pipelining, ms: warmMs });
+    await generator.run({ ...burst, pipelining: job.pipelining, ms: extent.warmMs });
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function connectionsOf(job: Job, { connections }: LoadExtent): number {
+  return Math.min(connections, job.connectionsMax);
 }

@@ -23,7 +23,15 @@ import {
 import { isAllRight, loadReportOf, loadTables, p99Ratio, verdictOf } from "../../bench/measure/load-report.ts";
 
 const ROOT = join(import.meta.dir, "../..");
-const TINY: LoadExtent = { restarts: 1, warmMs: 20, burstMs: 60, openBurstMs: 20, sequences: 1, connections: 4 };
+const TINY: LoadExtent = {
+  restarts: 1,
+  warmMs: 20,
+  burstMs: 60,
+  openBurstMs: 20,
+  sequences: 1,
+  connections: 4,
+  serverFlags: [],
+};
 const silent = (): void => {};
 const jobNamed = (name: string): Job => jobsNamed([name])[0] as Job;
 
@@ -201,9 +209,9 @@ describe("the arms under load", () => {
         const bursts = rounds.flatMap(({ a, b }) => a.concat(b));
         expect(new Set(bursts.map(({ answers }) => answers)).size).toBe(1);
         expect(bursts.map(({ wrong }) => wrong)).toEqual([0, 0, 0, 0]);
-        // What is timed is what the extent says, to a request.
+        // What is timed is what the extent says; the lead may end between two requests.
         const timed = Object.values(bursts[0]?.histogram ?? {}).reduce((sum, count) => sum + count, 0);
-        expect(Math.abs(timed - (rate * TINY.openBurstMs) / 1000)).toBeLessThanOrEqual(1);
+        expect(Math.abs(timed - (rate * TINY.openBurstMs) / 1000)).toBeLessThanOrEqual(2);
       }
     },
     { timeout: 30_000 },
@@ -214,7 +222,9 @@ describe("the arms under load", () => {
     async () => {
       const child = Bun.spawnSync([process.execPath, "bench/load-arms.ts", "--jobs", "echo"], { cwd: ROOT });
       expect(child.exitCode).not.toBe(0);
-      expect(child.stderr.toString()).toContain("Cannot load the job echo: it sends no HTTP requests");
+      expect(child.stderr.toString()).toContain(
+        "Cannot load the job echo: it does not send one HTTP request again and again",
+      );
       const help = Bun.spawnSync([process.execPath, "bench/load-arms.ts", "--help"], { cwd: ROOT });
       expect(help.stdout.toString()).toContain("bun run bench:load [options]");
     },
