@@ -69,7 +69,7 @@ function latencyTable(byArm: readonly (readonly SlowRound[])[]): string {
       ratio <= P99_RATIO_MAX ? "holds" : "does NOT hold",
       of(({ slow }) => slow.maxUs),
       of(({ coming }) => coming.p99Us),
-      of(({ slow }) => slow.lateP99Us),
+      of(({ slow }) => slow.lagP99Us),
     ];
   });
   const head = ["arm", "p50 alone", "p50 among", "p99 alone", "p99 among", "ratio", `at most ${P99_RATIO_MAX}`];

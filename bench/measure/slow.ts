@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 
 import type { SlowCommand, SlowReport } from "../load/slow.ts";
-import type { SteadyCommand, SteadyResult } from "../load/steady.ts";
+import type { OpenLoopCommand, OpenLoopResult } from "../load/open-loop.ts";
 import { residentBytes } from "../load/shared/cpu.ts";
 import { getRequest } from "../load/shared/request.ts";
 import { BIG_BYTES } from "../servers/shared/answers.ts";
@@ -44,9 +44,9 @@ export interface Memory {
 export interface SlowRound {
   readonly arm: string;
   /** The good client alone, while non-readers come, and among all slow clients until the last drip's deadline is over. */
-  readonly quiet: SteadyResult;
-  readonly coming: SteadyResult;
-  readonly slow: SteadyResult;
+  readonly quiet: OpenLoopResult;
+  readonly coming: OpenLoopResult;
+  readonly slow: OpenLoopResult;
   /** After garbage was collected: without slow clients, with drips, with non-readers as well. */
   readonly before: Memory;
   readonly withDrips: Memory;
@@ -76,7 +76,7 @@ const COMMAND_MS_MAX = 60_000;
 export async function measureSlow(arm: Arm, extent: SlowExtent, progress: (text: string) => void): Promise<SlowRound> {
   const { headMs, writeStallMs, settles } = extent;
   await using server = await Server.start(arm, [`--head-ms=${headMs}`, `--write-stall-ms=${writeStallMs}`]);
-  await using good = new Child("load/steady.ts", []);
+  await using good = new Child("load/open-loop.ts", ["--commands"]);
   await using slowClients = new Child("load/slow.ts", []);
   const slow = (command: SlowCommand): Promise<SlowReport> =>
     slowClients.ask(command, COMMAND_MS_MAX, "command the slow clients");
@@ -145,11 +145,18 @@ async function warm(server: Server, ms: number): Promise<void> {
   }
 }
 
-async function runGood(good: Child, server: Server, { rate }: SlowExtent, ms: number): Promise<SteadyResult> {
+async function runGood(good: Child, server: Server, { rate }: SlowExtent, ms: number): Promise<OpenLoopResult> {
   if (ms < 1)
     throw new Error("Cannot time the good client: the deadline of the drips is over before all slow clients are there");
-  const command: SteadyCommand = { port: server.httpPort, request: getRequest("/"), rate, ms };
-  const result = await good.ask<SteadyResult>(command, ms + COMMAND_MS_MAX, "run the good client");
+  const command: OpenLoopCommand = {
+    port: server.httpPort,
+    serverPid: 0,
+    request: getRequest("/"),
+    connections: 1,
+    rate,
+    ms,
+  };
+  const result = await good.ask<OpenLoopResult>(command, ms + COMMAND_MS_MAX, "run the good client");
   if (result.wrong > 0) throw new Error(`Cannot use the run: ${result.wrong} of ${result.answers} answers were wrong`);
   return result;
 }

@@ -1,10 +1,9 @@
-// The bench of slow clients, run small: that the good client's latencies count from the intended time, that a wrong answer is noticed, that slow
-// clients are slow and what becomes of them is told rightly. No figure of speed is looked at.
+// The bench of slow clients, run small: that slow clients are slow and what becomes of them is told rightly. The good client is the open loop
+// of open-loop.test.ts. No figure of speed is looked at.
 
 import { describe, expect, test } from "bun:test";
 
-import { runSteady, type SteadyResult } from "../../bench/load/steady.ts";
-import { getRequest } from "../../bench/load/shared/request.ts";
+import type { OpenLoopResult } from "../../bench/load/open-loop.ts";
 import type { Fates } from "../../bench/load/slow.ts";
 import { armNamed } from "../../bench/measure/arms.ts";
 import { measureSlow, type SlowExtent, type SlowRound } from "../../bench/measure/slow.ts";
@@ -22,58 +21,6 @@ const TINY: SlowExtent = {
   rate: 200,
   settles: 1,
 };
-const REQUEST = getRequest("/");
-
-/** A server in this process, for as long as `use` runs. */
-async function withServer<T>(fetch: () => Response, use: (port: number) => Promise<T>): Promise<T> {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch });
-  try {
-    return await use(server.port ?? 0);
-  } finally {
-    await server.stop(true);
-  }
-}
-
-describe("runSteady", () => {
-  test("counts the latency from the time at which a request was due", async () => {
-    // 5,000 requests that are due within 5 ms, one after the other: half of them wait for 2,500 others, each a trip through the kernel.
-    const result = await withServer(
-      () => new Response("a"),
-      (port) => runSteady({ port, request: REQUEST, rate: 1_000_000, ms: 5 }),
-    );
-    expect(result.answers).toBe(5_000);
-    expect(result.p50Us).toBeGreaterThan(10_000);
-    expect(result.maxUs).toBeGreaterThan(result.p50Us);
-  });
-
-  test("sends no request before it is due", async () => {
-    const begin = performance.now();
-    const { answers } = await withServer(
-      () => new Response("a"),
-      (port) => runSteady({ port, request: REQUEST, rate: 100, ms: 100 }),
-    );
-    expect(answers).toBe(10);
-    expect(performance.now() - begin).toBeGreaterThan(85);
-  });
-
-  test("notices answers that are not the first one", async () => {
-    let count = 0;
-    const { wrong } = await withServer(
-      () => new Response(++count % 10 === 0 ? "b" : "a"),
-      (port) => runSteady({ port, request: REQUEST, rate: 100_000, ms: 1 }),
-    );
-    expect(wrong).toBe(15);
-  });
-
-  test("fails when the connection is lost", async () => {
-    let count = 0;
-    const lost = withServer(
-      () => new Response("a", ++count === 60 ? { headers: { connection: "close" } } : {}),
-      (port) => runSteady({ port, request: REQUEST, rate: 100_000, ms: 1 }),
-    );
-    await expect(lost).rejects.toThrow("the good client was lost");
-  });
-});
 
 describe("measureSlow", () => {
   test(
@@ -101,13 +48,23 @@ describe("measureSlow", () => {
 });
 
 describe("slowReportOf", () => {
-  const steady = (p99Us: number): SteadyResult => ({
+  const steady = (p99Us: number): OpenLoopResult => ({
     answers: 1,
     wrong: 0,
+    waited: 0,
+    wallNs: 1,
+    serverCpuNs: 0,
+    generatorCpuNs: 1,
+    busyShare: 0,
+    saturated: null,
     p50Us: 1,
+    p90Us: p99Us,
     p99Us,
+    p999Us: p99Us,
     maxUs: p99Us,
-    lateP99Us: 0,
+    lagP99Us: 0,
+    lagMaxUs: 0,
+    histogram: {},
   });
   const memory = (resident: number): SlowRound["before"] => ({ resident, kernel: 0 });
   const fates = (...closedMs: number[]): Fates => ({
