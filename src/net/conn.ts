@@ -17,6 +17,9 @@ export interface ReadUntilOptions {
   max?: number;
 }
 
+/** One object for all calls that give none: line protocols make one for each message. */
+const DEFAULTS: ReadUntilOptions = {};
+
 /** A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time. */
 export class Conn extends ConnState implements Disposable {
   // The leaves that every message uses are made once, on first use, and handed out again when they are over.
@@ -58,14 +61,14 @@ export class Conn extends ConnState implements Disposable {
    * Reads up to `delimiter` and drops it; gives the bytes before it, or `null` when the stream ends right at its start.
    * @throws LineTooLongError when `max` bytes hold no delimiter, UnexpectedEndError when the stream ends before one; the bytes stay. Otherwise as {@link read}.
    */
-  readUntil(delimiter: string | Uint8Array, options: ReadUntilOptions = {}): Operation<Uint8Array | null> {
+  readUntil(delimiter: string | Uint8Array, options: ReadUntilOptions = DEFAULTS): Operation<Uint8Array | null> {
     // Checked before the leaf is made: one whose constructor throws would be taken for a forgotten operation.
     if (delimiter.length === 0) throw new RangeError("Cannot read until a delimiter: it is empty");
     return new ReadUntilLeaf<Uint8Array>(this, delimiter, maxOf(options), (bytes) => bytes);
   }
 
   /** Reads a line of UTF-8 ended by LF or CRLF, without that end; otherwise as {@link readUntil}. An empty line is `""`, the end is `null`. */
-  readLine(options: ReadUntilOptions = {}): Operation<string | null> {
+  readLine(options: ReadUntilOptions = DEFAULTS): Operation<string | null> {
     const max = maxOf(options);
     const leaf = this.#lineLeaf;
     if (leaf !== null && leaf.handOut()) {
