@@ -118,10 +118,11 @@ export function cpuSectionsOf(results: Results): Section[] {
     const held = heldOf(job, results);
     const byArm = burstsByArm(job.name, results);
     const cpu = (arm: string): string => microseconds(median((byArm.get(arm) ?? []).map(cpuPerAnswer)));
-    const ours: Cell[] = [job.arms[0], cpu(job.arms[0]), "1", "", "", "", "1"];
+    const ours: Cell[] = [job.arms[0], "1", "", "", "", cpu(job.arms[0]), "1"];
     const rows = held.map(({ comparison, ratio }) => cpuRow(comparison, ratio, cpu(comparison.b)));
-    const numbers = "-####-#";
-    const columns = ["arm", "CPU us/request", "ours/theirs", "95 %", "at most", "verdict", "requests/s, ours/theirs"];
+    // What is to be known first comes first: a phone shows four columns.
+    const numbers = "-##-###";
+    const columns = ["arm", "ours/theirs", "at most", "verdict", "95 %", "CPU us/request", "requests/s, ours/theirs"];
     return {
       title: `${job.name}: ${job.about}`,
       level: 3,
@@ -138,11 +139,11 @@ function cpuRow(comparison: Comparison, { estimate, atMost, verdict }: Ratio, cp
   const judged = { text: VERDICT_WORDS[verdict], verdict };
   return [
     comparison.b,
-    cpu,
     ratio(estimate.median),
-    interval(estimate),
     bound,
     judged,
+    interval(estimate),
+    cpu,
     ratio(rateRatio(comparison).median),
   ];
 }

@@ -46,7 +46,7 @@ const PERCENTILES = [
 const oneIn = (share: number): number => Math.round(1 / (1 - share));
 
 const AXIS: Axis = {
-  name: "of all answers",
+  name: "percentile",
   scale: "log",
   marks: PERCENTILES.map(({ at, text }) => ({ at: oneIn(at), text })),
 };

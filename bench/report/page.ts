@@ -110,10 +110,6 @@ function tableOf({ columns, rows }: Table): string {
 function cellOf(cell: Cell, number: string): string {
   if (typeof cell === "string") return element("td", { class: cell.length > LONG_MIN ? "long" : number }, inline(cell));
   if ("bar" in cell)
-    return element(
-      "td",
-      { class: `${number} bar`, style: `--share: ${(cell.bar * 100).toFixed(1)}%` },
-      inline(cell.text),
-    );
+    return element("td", { class: `${number} bar`, style: `--share: ${cell.bar.toFixed(3)}` }, inline(cell.text));
   return element("td", { class: `verdict ${cell.verdict}` }, inline(cell.text));
 }
