@@ -78,8 +78,9 @@ function describe({ cpu, cores, memoryGiB, kernel, bun }: Machine): string {
 
 function cpuSection(plot: RatioPlot): Section {
   const reading = text(
-    "Nanoseconds of the server's CPU time through requests, ours over theirs, of bursts side by side: below 1 ours is cheaper. The value is the median of all pairs, " +
-      "with its 95 % interval. A bound holds when the whole interval is within it; where the interval crosses the bound, it is not shown to hold.",
+    "Nanoseconds of the server's CPU time through requests, ours over theirs, of bursts side by side: below 1 ours is cheaper. The value is the " +
+      "median of all pairs, with its 95 % interval. A bound holds when the whole interval is within it; where the interval crosses the bound, it " +
+      "is not shown to hold.",
   );
   return { title: "CPU time of a request", level: 2, blocks: [plot, reading] };
 }

@@ -56,9 +56,10 @@ export function rateSection(rows: readonly RateRow[]): Section {
     limitOf(row),
   ]);
   const reading = text(
-    "A rate is the server's own only where the server alone is at its limit; elsewhere it is a rate that the two reached together, and the server may be able " +
-      "to do more. Requests a second per server core are requests through seconds of the server's CPU time, and do not depend on that. Busy is a share of one core. " +
-      "In a closed loop (`closed`) a connection sends again when its answer has come; `16 ahead` are 16 requests in one write.",
+    "A rate is the server's own only where the server alone is at its limit; elsewhere it is a rate that the two reached together, and the " +
+      "server may be able to do more. Requests a second per server core are requests through seconds of the server's CPU time, and do not depend " +
+      "on that. Busy is a share of one core. In a closed loop (`closed`) a connection sends again when its answer has come; `16 ahead` are 16 " +
+      "requests in one write.",
   );
   return { title: "Requests a second", level: 2, blocks: [table(columns, "--##--##-", cells), reading] };
 }

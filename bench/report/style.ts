@@ -27,21 +27,26 @@ const PAGE = `
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 64rem; padding: 1.5rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0.5rem 0 1rem; } h2 { font-size: 1.3rem; margin: 3rem 0 0.75rem; padding-top: 1rem; border-top: 1px solid var(--grid); }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0.5rem 0 1rem; }
+h2 { font-size: 1.3rem; margin: 3rem 0 0.75rem; padding-top: 1rem; border-top: 1px solid var(--grid); }
 h3 { font-size: 1.05rem; margin: 2rem 0 0.5rem; }
 p, ul { max-width: 46rem; } .lead { margin: 0.25rem 0; color: var(--muted); } p.reading { color: var(--muted); font-size: 0.94rem; }
 code { font: 0.88em ui-monospace, "SF Mono", Menlo, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 0.75rem 1rem; border: 1px solid var(--grid); border-radius: 6px; }
-figure { margin: 1.25rem 0; } figcaption { color: var(--muted); font-size: 0.94rem; margin-bottom: 0.75rem; } svg { display: block; width: 100%; height: auto; overflow: visible; }
+figure { margin: 1.25rem 0; } figcaption { color: var(--muted); font-size: 0.94rem; margin-bottom: 0.75rem; }
+svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg.narrow { display: none; } figure.lines { max-width: 46rem; }
-.table { overflow-x: auto; margin: 0.75rem 0 1rem; } table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; min-width: 24rem; }
+.table { overflow-x: auto; margin: 0.75rem 0 1rem; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; min-width: 24rem; }
 th, td { padding: 0.32rem 0.8rem 0.32rem 0; text-align: left; border-bottom: 1px solid var(--grid); vertical-align: top; }
 td { white-space: nowrap; } td.long { white-space: normal; min-width: 12rem; }
 th { font-weight: 600; color: var(--muted); font-size: 0.82rem; line-height: 1.3; vertical-align: bottom; }
 .number { text-align: right; } th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
-tr.begins td { border-top: 2px solid var(--grid); } td.bar { --to: calc(0.5rem + (100% - 0.5rem) * var(--share)); background: linear-gradient(to left, transparent 0.5rem, var(--bar) 0.5rem, var(--bar) var(--to), transparent var(--to)); }
+tr.begins td { border-top: 2px solid var(--grid); }
+td.bar { --to: calc(0.5rem + (100% - 0.5rem) * var(--share)); background: linear-gradient(to left, transparent 0.5rem, var(--bar) 0.5rem, var(--bar) var(--to), transparent var(--to)); }
 td.holds { color: var(--good); } td.open { color: var(--open); } td.fails { color: var(--bad); } td.void { color: var(--muted); }
-td.verdict:not(.free)::before { content: "\\25CF\\00A0"; } td.open::before, td.void::before { content: "\\25CB\\00A0" !important; } td.fails::before { content: "\\25A0\\00A0" !important; }
+td.verdict:not(.free)::before { content: "\\25CF\\00A0"; } td.open::before, td.void::before { content: "\\25CB\\00A0" !important; }
+td.fails::before { content: "\\25A0\\00A0" !important; }
 @media (max-width: 600px) { body { padding: 1rem 1rem 3rem; font-size: 15px; } svg.wide { display: none; } svg.narrow { display: block; } }
 `;
 
