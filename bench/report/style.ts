@@ -43,7 +43,8 @@ td { white-space: nowrap; } td.long { white-space: normal; min-width: 12rem; }
 th { font-weight: 600; color: var(--muted); font-size: 0.82rem; line-height: 1.3; vertical-align: bottom; }
 .number { text-align: right; } th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
 tr.begins td { border-top: 2px solid var(--grid); }
-td.bar { --to: calc(0.5rem + (100% - 0.5rem) * var(--share)); background: linear-gradient(to left, transparent 0.5rem, var(--bar) 0.5rem, var(--bar) var(--to), transparent var(--to)); }
+td.bar { --to: calc(0.5rem + (100% - 0.5rem) * var(--share));
+  background: linear-gradient(to left, transparent 0.5rem, var(--bar) 0.5rem, var(--bar) var(--to), transparent var(--to)); }
 td.holds { color: var(--good); } td.open { color: var(--open); } td.fails { color: var(--bad); } td.void { color: var(--muted); }
 td.verdict:not(.free)::before { content: "\\25CF\\00A0"; } td.open::before, td.void::before { content: "\\25CB\\00A0" !important; }
 td.fails::before { content: "\\25A0\\00A0" !important; }
