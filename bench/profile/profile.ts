@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 import type { BurstResult } from "../load/shared/burst.ts";
 import type { Arm } from "../measure/arms.ts";
-import type { Job } from "../measure/jobs.ts";
+import { type Job, portFor } from "../measure/jobs.ts";
+import { startServices } from "../measure/services.ts";
 import { Generator, Server } from "../measure/processes.ts";
 import { type CpuProfile, type HotFunctions, hotFunctions } from "./hot-functions.ts";
 
@@ -35,12 +36,14 @@ export async function profileArm(job: Job, arm: Arm, extent: ProfileExtent, fold
   if (job.load === "idle") throw new Error(`Cannot profile the job ${job.name}: its connections say nothing`);
   const file = join(folder, NAME);
   const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${NAME}`];
+  await using services = await startServices([job]);
   await using generator = new Generator(job.load);
-  await using server = await Server.start(arm, [], [...flags, `--cpu-prof-interval=${extent.intervalUs}`]);
-  const port = job.load === "echo" ? server.echoPort : server.httpPort;
+  await using server = await Server.start(arm, services.flags, [...flags, `--cpu-prof-interval=${extent.intervalUs}`]);
+  const port = portFor(job, server.ports);
   if (port === 0) throw new Error(`Cannot profile the arm ${arm.name} at ${job.name}: it does not serve that`);
-  const { request, pipelining } = job;
-  const load = { port, serverPid: server.pid, connections: extent.connections, request, pipelining, rate: 0 };
+  const { request, others, pipelining } = job;
+  const connections = Math.min(extent.connections, job.connectionsMax);
+  const load = { port, serverPid: server.pid, connections, request, others, pipelining, rate: 0 };
   await generator.run({ ...load, ms: extent.warmMs });
   const fromUs = Date.now() * 1_000;
   const burst = await generator.run({ ...load, ms: extent.ms });

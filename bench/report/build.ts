@@ -69,7 +69,8 @@ function leadOf(sessions: readonly Session[], ratios: readonly Ratio[]): string[
     bounds.length === 0
       ? []
       : [`Bounds on CPU time: ${countVerdicts(bounds.map(({ verdict }) => verdict))}, of ${bounds.length}.`];
-  return [...machines, ...count];
+  const isSmoke = sessions.some(({ command }) => command?.includes("--quick") === true);
+  return [...machines, ...count, ...(isSmoke ? ["A smoke run is among these results: NO figure of it counts."] : [])];
 }
 
 function describe({ cpu, cores, memoryGiB, kernel, bun }: Machine): string {

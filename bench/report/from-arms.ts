@@ -61,17 +61,31 @@ function heldOf({ name, arms, atMost }: Pick<Job, "name" | "arms" | "atMost">, r
 
 /** How many requests a second each arm answered, and how busy both sides were. */
 export function rateRowsOf(results: Results): RateRow[] {
-  const { connections, rate } = results.options as { connections?: number; rate?: number };
   return jobsOf(results).flatMap((job) => {
-    const known = JOBS.find(({ name }) => name === job.name);
-    const ahead = (known?.pipelining ?? 1) > 1 ? `, ${known?.pipelining} ahead` : "";
-    const loop = rate !== undefined && rate > 0 ? `${whole(rate)} requests/s offered` : "closed";
-    const at = {
-      generator: `load/${known?.load ?? "http"}.ts`,
-      loadPoint: `${loop}, ${connections ?? "?"} connections${ahead}`,
-    };
+    const at = { generator: `load/${generatorOf(job.name)}.ts`, loadPoint: loadPointOf(job.name, results) };
     return [...burstsByArm(job.name, results)].map(([arm, bursts]) => rateOf({ job: job.name, arm, ...at }, bursts));
   });
+}
+
+const jobNamed = (name: string): Job | undefined => JOBS.find((job) => job.name === name);
+
+const generatorOf = (name: string): string => jobNamed(name)?.load ?? "http";
+
+/** How an arm is loaded at a job. */
+function loadPointOf(name: string, { options }: Results): string {
+  const { connections, rate } = options as { connections?: number; rate?: number };
+  const { connectionsMax, pipelining, others } = jobNamed(name) ?? {
+    connectionsMax: Infinity,
+    pipelining: 1,
+    others: [],
+  };
+  const parts = [
+    rate !== undefined && rate > 0 ? `${whole(rate)} requests/s offered` : "closed",
+    connections === undefined ? [] : `${Math.min(connections, connectionsMax)} connections`,
+    pipelining > 1 ? `${pipelining} ahead` : [],
+    others.length > 0 ? `${whole(others.length + 1)} requests in turn` : [],
+  ];
+  return parts.flat().join(", ");
 }
 
 /** The bursts of each arm at a job, ours first. */

@@ -68,11 +68,11 @@ describe("cpuRatiosOf", () => {
     const verdicts = cpuRatiosOf(ARMS_RESULTS).map(({ job, against, verdict }) => `${job} ${against} ${verdict}`);
     expect(verdicts).toEqual([
       "http bun-serve holds",
-      "http bun-static free",
-      "http raw free",
+      "http bun-static open",
+      "http async-naive free",
       "http16 bun-serve open",
-      "http16 async-await free",
       "browser bun-serve fails",
+      "rotating async-await free",
       "echo raw void",
     ]);
   });
@@ -85,7 +85,7 @@ describe("cpuRatiosOf", () => {
     const first = (results: typeof ARMS_RESULTS): string | undefined => cpuRatiosOf(results)[0]?.verdict;
     expect(first(without("http"))).toBe("void");
     expect(first(without("http", "echo"))).toBe("holds");
-    expect(first(without("http", "http16", "browser", "echo"))).toBe("void");
+    expect(first(without("http", "http16", "browser", "rotating", "echo"))).toBe("void");
   });
 
   test("keeps a job that the bench no longer knows, without a bound", () => {
@@ -118,7 +118,9 @@ describe("buildReport", () => {
       "Where it was measured",
       "The arms",
     ]);
-    expect(report.lead[1]).toBe("Bounds on CPU time: 1 bound holds, 1 is not shown to hold, 1 does not hold, of 3.");
+    expect(report.lead[1]).toBe(
+      "Bounds on CPU time: 1 bound holds, 2 are not shown to hold, 1 does not hold, 1 does not count, of 5.",
+    );
   });
 
   test("names generator, load point and how busy both sides were in each row of rates", () => {
@@ -131,15 +133,16 @@ describe("buildReport", () => {
     expect(rows.slice(0, 3).map((row) => row.join(","))).toEqual(all);
     for (const row of rows) for (const cell of row) expect(cell).not.toBe("");
     expect(rows.find(([job]) => job === "http16")?.[5]).toBe("closed, 64 connections, 16 ahead");
+    expect(rows.find(([job]) => job === "rotating")?.[5]).toBe("closed, 64 connections, 1,024 requests in turn");
   });
 
   test("shows ratio, bound, verdict and interval of each arm", () => {
     expect(rowsOf(report, "http16")[1]).toEqual([
       "bun-serve",
-      "0.220",
-      "0.22",
+      "0.160",
+      "0.16",
       "not shown to hold",
-      "0.200-0.240",
+      "0.140-0.180",
       "4.60",
       "1.250",
     ]);
@@ -149,7 +152,7 @@ describe("buildReport", () => {
     expect(linesOf(report, "What is not faster")).toEqual([
       "`browser` against bun-serve: costs more, 1.100 (1.080-1.120) of it",
       "`http` against bun-static: costs more, 1.090 (1.070-1.110) of it",
-      "`http` against raw: no difference shown, 1.000 (0.980-1.020)",
+      "`http` against async-naive: no difference shown, 1.000 (0.980-1.020)",
       "`echo` against raw: no difference shown, 1.020 (1.000-1.040) (does not count)",
       "`http`, open loop: our p99 is 1.111 of that of raw",
       "from start to first answer takes 1.200 of the time of bun-serve",
@@ -174,6 +177,12 @@ describe("buildReport", () => {
     expect(lines).toEqual([
       "`http` against bun-serve: fewer requests a second, 0.625 (0.625-0.625) of it, for less CPU time",
     ]);
+  });
+
+  test("says of a smoke run that it is one", () => {
+    const quick = { ...ARMS_RESULTS, command: "bun run bench --quick" };
+    const { lead } = buildReport({ arms: [quick], load: [], scale: [] });
+    expect(lead.at(-1)).toBe("A smoke run is among these results: NO figure of it counts.");
   });
 
   test("says what the control means, and that there is none", () => {
