@@ -1,18 +1,19 @@
 // `bun run bench`: the throughput of millrace against its baseline, its ceiling and Bun's own server. Rounds are in measure/rounds.ts, the
-// arms in measure/arms.ts, the reading of the figures in measure/report.ts. Prints Markdown; the raw rounds go to bench/results.
+// arms in measure/arms.ts, the reading of the figures in report/. Prints Markdown; the raw rounds go to bench/results.
 
 import { parseArgs } from "node:util";
 
 import { type Arm, ARMS, armNamed, armsNamed } from "./measure/arms.ts";
-import { countOf, listOf, openFilesMax } from "./measure/flags.ts";
+import { commandLine, countOf, listOf, openFilesMax } from "./measure/flags.ts";
 import { type IdleResult, measureIdle } from "./measure/idle.ts";
 import { type Job, JOBS, jobsNamed } from "./measure/jobs.ts";
 import { describeMachine } from "./measure/machine.ts";
-import { reportOf, type Results } from "./measure/report.ts";
-import { saveResults } from "./measure/results.ts";
+import { type Results, saveResults } from "./measure/results.ts";
 import { compareAll, type Comparison, type Extent } from "./measure/rounds.ts";
 import { startServices } from "./measure/services.ts";
 import { verifyJobs } from "./measure/verify.ts";
+import { buildReport } from "./report/build.ts";
+import { markdownOf } from "./report/markdown.ts";
 
 /** Descriptors that a process needs beside its connections. */
 const SPARE_FILES = 500;
@@ -130,6 +131,7 @@ const machine = describeMachine();
 const startedAt = new Date().toISOString();
 const namesOf = (all: readonly { readonly name: string }[]): string[] => all.map(({ name }) => name);
 const options = { ...settings, jobs: namesOf(settings.jobs), arms: namesOf(settings.arms) };
-const results: Results = { machine, startedAt, options, ...(await measure(settings)) };
+const command = commandLine("bench");
+const results: Results = { machine, startedAt, command, options, ...(await measure(settings)) };
 await saveResults("", startedAt, results);
-console.log(reportOf(results));
+console.log(markdownOf(buildReport({ arms: [results], load: [], scale: [] })));

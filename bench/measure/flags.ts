@@ -14,6 +14,11 @@ export function countOf(value: string | undefined, fallback: number, min: number
   return count;
 }
 
+/** The command line of this process, `script` being what it is called in package.json. */
+export function commandLine(script: string): string {
+  return ["bun run", script, ...process.argv.slice(2)].join(" ");
+}
+
 /** The hard limit of open files: Bun raises the soft one to it. */
 export function openFilesMax(): number {
   const { stdout } = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]);

@@ -2,6 +2,8 @@
 
 import { cpus, loadavg, release, totalmem } from "node:os";
 
+import manifest from "../../package.json" with { type: "json" };
+
 /** The machine and the versions. */
 export interface Machine {
   readonly cpu: string;
@@ -11,7 +13,12 @@ export interface Machine {
   readonly bun: string;
   /** Load average over the last minute, before the bench began. */
   readonly load1: number;
+  /** Versions of what is measured, or measures, beside Bun. */
+  readonly packages?: Readonly<Record<string, string>>;
 }
+
+/** Packages whose version a figure depends on, as far as package.json names them. */
+const PACKAGES: ReadonlySet<string> = new Set(["autocannon", "elysia", "fastify", "hono"]);
 
 /** Describes this machine. */
 export function describeMachine(): Machine {
@@ -23,5 +30,6 @@ export function describeMachine(): Machine {
     kernel: release(),
     bun: `${Bun.version}+${Bun.revision.slice(0, 9)}`,
     load1: Number((loadavg()[0] ?? 0).toFixed(2)),
+    packages: Object.fromEntries(Object.entries(manifest.devDependencies).filter(([name]) => PACKAGES.has(name))),
   };
 }

@@ -21,8 +21,9 @@ export class Child implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(file: string, flags: readonly string[]) {
-    this.#process = Bun.spawn([process.execPath, join(BENCH, file), ...flags], {
+  /** `runtimeFlags`: Bun's own. */
+  constructor(file: string, flags: readonly string[], runtimeFlags: readonly string[] = []) {
+    this.#process = Bun.spawn([process.execPath, ...runtimeFlags, join(BENCH, file), ...flags], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
@@ -61,6 +62,15 @@ export class Child implements AsyncDisposable {
     this.#process.kill(name);
   }
 
+  /** Has it end by itself, as it does when its stdin ends. @throws when it does not in time, or ends with a code that is not 0. */
+  async end(msMax: number, what: string): Promise<void> {
+    void this.#process.stdin.end();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`Cannot ${what}: still running after ${msMax} ms`)), msMax);
+    const code = await Promise.race([this.#process.exited, late.promise]).finally(() => clearTimeout(timer));
+    if (code !== 0) throw new Error(`Cannot ${what}: it ended with code ${code}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
@@ -73,14 +83,14 @@ export class Server extends Child {
   /** 0 for a service that the arm does not have. */
   ports: Ports = { http: 0, echo: 0, line: 0 };
 
-  private constructor(arm: Arm, flags: readonly string[]) {
-    super(join("servers", `${arm.program}.ts`), ["--with-parent", ...arm.flags, ...flags]);
+  private constructor(arm: Arm, flags: readonly string[], runtimeFlags: readonly string[]) {
+    super(join("servers", `${arm.program}.ts`), ["--with-parent", ...arm.flags, ...flags], runtimeFlags);
     this.arm = arm;
   }
 
-  /** Starts an arm, with `flags` beside its own, and waits until it is ready. */
-  static async start(arm: Arm, flags: readonly string[] = []): Promise<Server> {
-    const server = new Server(arm, flags);
+  /** Starts an arm, with `flags` beside its own and `runtimeFlags` for Bun, and waits until it is ready. */
+  static async start(arm: Arm, flags: readonly string[] = [], runtimeFlags: readonly string[] = []): Promise<Server> {
+    const server = new Server(arm, flags, runtimeFlags);
     const ports = portsOf(await server.line(READY_MS_MAX, `start the arm ${arm.name}`));
     if (ports === null) throw new Error(`Cannot start the arm ${arm.name}: its first line is no ready line`);
     server.ports = ports;

@@ -1,0 +1,51 @@
+// `bun run bench:report`: what earlier benches have left under bench/results, as Markdown and as a page with plots. It measures nothing.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { RESULTS_FOLDER } from "./measure/results.ts";
+import { buildReport } from "./report/build.ts";
+import { markdownOf } from "./report/markdown.ts";
+import { pageOf, ratioFile } from "./report/page.ts";
+import { newestFiles, readResults } from "./report/saved.ts";
+
+const USAGE = `usage: bun run bench:report [options] [file.json ...]
+
+Prints Markdown and writes a page. Without files: the newest results of each kind under bench/results.
+
+  --html FILE   where the page goes (default bench/results/report.html)
+  --svg FILE    the plot of all ratios as a file of its own as well`;
+
+/** Does what the command line says. @throws Error for files that are no results, or when there are none. */
+async function start(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      html: { type: "string", default: join(RESULTS_FOLDER, "report.html") },
+      svg: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  const files =
+    positionals.length > 0
+      ? positionals
+      : newestFiles(readdirSync(RESULTS_FOLDER)).map((name) => join(RESULTS_FOLDER, name));
+  const report = buildReport(await readResults(files));
+  if (values.svg !== undefined) {
+    if (report.plot === null) throw new Error(`Cannot write ${values.svg}: these results hold no ratios`);
+    await Bun.write(values.svg, ratioFile(report.plot));
+  }
+  await Bun.write(values.html, pageOf(report));
+  console.log(markdownOf(report));
+  console.error(`bench: wrote ${[values.html, ...(values.svg === undefined ? [] : [values.svg])].join(" and ")}`);
+}
+
+await start().catch((error: unknown) => {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+});

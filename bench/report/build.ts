@@ -1,0 +1,148 @@
+// The whole report from all results there are: what was measured, in the order in which it should be read, and what is not faster.
+
+import { ARMS } from "../measure/arms.ts";
+import type { Machine } from "../measure/machine.ts";
+import type { Results } from "../measure/results.ts";
+import {
+  controlSection,
+  controlsOf,
+  cpuRatiosOf,
+  cpuSectionsOf,
+  idleSections,
+  largerWhenIdle,
+  rateRowsOf,
+  slowerAtSaturation,
+} from "./from-arms.ts";
+import { laterThanOthers, type LoadResults, percentileSections } from "./from-load.ts";
+import { type ScaleResults, scaleSections, slowerToStart } from "./from-scale.ts";
+import { type Block, type Ratio, type RatioPlot, type ReportModel, type Section, table, text } from "./model.ts";
+import { rateSection } from "./rates.ts";
+import { countVerdicts } from "./verdict.ts";
+import { withInterval } from "./words.ts";
+
+/** Results of each kind; of one kind there may be several, each a session of its own. */
+export interface Saved {
+  readonly arms: readonly Results[];
+  readonly load: readonly LoadResults[];
+  readonly scale: readonly ScaleResults[];
+}
+
+/** What all kinds of results say of where they come from. */
+interface Session {
+  readonly machine: Machine;
+  readonly startedAt: string;
+  readonly command?: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Brings all results into one report. @throws Error without any results. */
+export function buildReport(saved: Saved): ReportModel {
+  const { arms, load, scale } = saved;
+  const sessions: Session[] = [...arms, ...load, ...scale];
+  if (sessions.length === 0) throw new Error("Cannot make a report: there are no results");
+  const ratios = arms.flatMap(cpuRatiosOf);
+  const rates = [...load.flatMap(({ saturated }) => saturated), ...arms.flatMap(rateRowsOf)];
+  const title = "CPU time of a request, millrace over others";
+  const plot: RatioPlot | null = ratios.length === 0 ? null : { kind: "ratios", title, ratios };
+  return {
+    title: "millrace: what was measured",
+    lead: leadOf(sessions, ratios),
+    plot,
+    sections: [
+      ...(rates.length === 0 ? [] : [rateSection(rates)]),
+      ...(plot === null ? [] : [cpuSection(plot), ...arms.flatMap(cpuSectionsOf)]),
+      ...load.flatMap(percentileSections),
+      ...scale.flatMap(scaleSections),
+      ...arms.flatMap(idleSections),
+      ...(plot === null ? [] : [controlSection(arms.flatMap(controlsOf))]),
+      notFasterSection(saved, ratios),
+      sessionSection(sessions),
+      ...legendSections(saved),
+    ],
+  };
+}
+
+function leadOf(sessions: readonly Session[], ratios: readonly Ratio[]): string[] {
+  const machines = [...new Set(sessions.map(({ machine }) => describe(machine)))];
+  const bounds = ratios.filter(({ atMost }) => atMost !== null);
+  const count =
+    bounds.length === 0
+      ? []
+      : [`Bounds on CPU time: ${countVerdicts(bounds.map(({ verdict }) => verdict))}, of ${bounds.length}.`];
+  const isSmoke = sessions.some(({ command }) => command?.includes("--quick") === true);
+  return [...machines, ...count, ...(isSmoke ? ["A smoke run is among these results: NO figure of it counts."] : [])];
+}
+
+function describe({ cpu, cores, memoryGiB, kernel, bun }: Machine): string {
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Bun ${bun}.`;
+}
+
+function cpuSection(plot: RatioPlot): Section {
+  const reading = text(
+    "Nanoseconds of the server's CPU time through requests, ours over theirs, of bursts side by side: below 1 ours is cheaper. The value is the " +
+      "median of all pairs, with its 95 % interval. A bound holds when the whole interval is within it; where the interval crosses the bound, it " +
+      "is not shown to hold.",
+  );
+  return { title: "CPU time of a request", level: 2, blocks: [plot, reading] };
+}
+
+/** All where ours is not shown to be the better. */
+function notFasterSection({ arms, load, scale }: Saved, ratios: readonly Ratio[]): Section {
+  const title = "What is not faster";
+  const dearer = ratios
+    .filter(({ estimate }) => estimate.low > 1)
+    .toSorted((a, b) => b.estimate.median - a.estimate.median);
+  const alike = ratios.filter(({ estimate: { low, high } }) => low <= 1 && high >= 1);
+  const lines = [
+    ...dearer.map((ratio) => notFaster(ratio, `costs more, ${withInterval(ratio.estimate)} of it`)),
+    ...alike.map((ratio) => notFaster(ratio, `no difference shown, ${withInterval(ratio.estimate)}`)),
+    ...arms.flatMap(slowerAtSaturation),
+    ...load.flatMap(laterThanOthers),
+    ...scale.flatMap(slowerToStart),
+    ...arms.flatMap(largerWhenIdle),
+  ];
+  if (lines.length === 0) return { title, level: 2, blocks: [text("Of what was measured here, nothing.")] };
+  return { title, level: 2, blocks: [{ kind: "list", lines }] };
+}
+
+function notFaster({ job, against, verdict }: Ratio, what: string): string {
+  return `\`${job}\` against ${against}: ${what}${verdict === "void" ? " (does not count)" : ""}`;
+}
+
+function sessionSection(sessions: readonly Session[]): Section {
+  const rows = sessions.map(({ machine, startedAt, options }) => [
+    startedAt,
+    describe(machine),
+    versionsOf(machine),
+    machine.load1.toFixed(2),
+    `\`${JSON.stringify(options)}\``,
+  ]);
+  const commands = [...new Set(sessions.flatMap(({ command }) => command ?? []))];
+  const again: Block[] = commands.length === 0 ? [] : [text("To measure it again:"), { kind: "code", lines: commands }];
+  const columns = ["when", "machine", "versions", "load before", "options"];
+  const blocks = [
+    table(columns, "---#-", rows),
+    ...again,
+    text("The raw rounds are in the JSON files of these results."),
+  ];
+  return { title: "Where it was measured", level: 2, blocks };
+}
+
+function versionsOf({ packages }: Machine): string {
+  return Object.entries(packages ?? {})
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
+}
+
+function legendSections({ arms, load, scale }: Saved): Section[] {
+  const names = new Set([
+    ...arms.flatMap(({ comparisons, idle }) => [
+      ...comparisons.flatMap(({ a, b }) => [a, b]),
+      ...idle.map(({ arm }) => arm),
+    ]),
+    ...load.flatMap(({ saturated, openLoop }) => [...saturated, ...openLoop].map(({ arm }) => arm)),
+    ...scale.flatMap(({ connections, starts }) => [...connections, ...starts].map(({ arm }) => arm)),
+  ]);
+  const lines = ARMS.filter(({ name }) => names.has(name)).map(({ name, about }) => `${name}: ${about}`);
+  return lines.length === 0 ? [] : [{ title: "The arms", level: 2, blocks: [{ kind: "list", lines }] }];
+}

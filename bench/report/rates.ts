@@ -1,0 +1,65 @@
+// Requests a second. A rate says nothing without who asked, how, and which side was at its limit: a generator that is as busy as it can be measures
+// itself. So each row says all of it.
+
+import { type Cell, type Section, table, text } from "./model.ts";
+import { percent, whole } from "./words.ts";
+
+/** Share of a core from which on a side is at its limit: the kernel's part of the other side runs on the same cores. */
+const FULL_SHARE = 0.9;
+
+/** One arm at one load point. */
+export interface RateRow {
+  readonly job: string;
+  readonly arm: string;
+  readonly generator: string;
+  readonly loadPoint: string;
+  readonly perSecond: number;
+  /** Requests a second of the server's CPU time. */
+  readonly perCoreSecond: number;
+  /** Share of a core; above 1 with helper threads. */
+  readonly serverBusy: number;
+  readonly generatorBusy: number;
+}
+
+/** Which side was at its limit: only where it is the server alone is the rate the server's. */
+export function limitOf({ serverBusy, generatorBusy }: RateRow): string {
+  const [server, generator] = [serverBusy >= FULL_SHARE, generatorBusy >= FULL_SHARE];
+  if (server && generator) return "both";
+  if (server) return "server";
+  return generator ? "generator" : "neither";
+}
+
+/** The section that a report leads with. */
+export function rateSection(rows: readonly RateRow[]): Section {
+  const widest = new Map<string, number>();
+  for (const { job, perCoreSecond } of rows) widest.set(job, Math.max(widest.get(job) ?? 0, perCoreSecond));
+  const columns = [
+    "job",
+    "arm",
+    "requests/s",
+    "requests/s per server core",
+    "generator",
+    "load point",
+    "server busy",
+    "generator busy",
+    "at its limit",
+  ];
+  const cells = rows.map((row): Cell[] => [
+    row.job,
+    row.arm,
+    whole(row.perSecond),
+    { text: whole(row.perCoreSecond), bar: row.perCoreSecond / (widest.get(row.job) as number) },
+    row.generator,
+    row.loadPoint,
+    percent(row.serverBusy),
+    percent(row.generatorBusy),
+    limitOf(row),
+  ]);
+  const reading = text(
+    "A rate is the server's own only where the server alone is at its limit; elsewhere it is a rate that the two reached together, and the " +
+      "server may be able to do more. Requests a second per server core are requests through seconds of the server's CPU time, and do not depend " +
+      "on that. Busy is a share of one core. In a closed loop (`closed`) a connection sends again when its answer has come; `16 ahead` are 16 " +
+      "requests in one write.",
+  );
+  return { title: "Requests a second", level: 2, blocks: [table(columns, "--##--##-", cells), reading] };
+}
