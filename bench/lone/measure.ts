@@ -1,0 +1,77 @@
+// Two processes timed against each other without a kernel between: both are started and warmed, then samples of a few milliseconds are taken in
+// the order A B B A. Whatever else the machine does meets both alike. Which of them starts first alternates from restart to restart, and
+// restarts matter more than samples: two processes of the very same code differ by more than two samples of one.
+
+import { join, relative } from "node:path";
+
+import { Child } from "../measure/processes.ts";
+import { READY, type Sample, type SampleCommand } from "./child.ts";
+import type { SideName } from "./shared/job.ts";
+
+/** What one of the two processes runs. */
+export interface LoneArm {
+  /** Root of the source tree that it runs from. */
+  readonly tree: string;
+  readonly job: string;
+  readonly side: SideName;
+}
+
+/** How much is measured in a restart. */
+export interface LoneExtent {
+  /** Ms that each process runs before it is timed: the compilers work beside it and need their time. */
+  readonly warmMs: number;
+  readonly sampleMs: number;
+  /** A B B A sequences: two pairs each. */
+  readonly sequences: number;
+}
+
+/** The samples of one restart in CPU nanoseconds an operation, those of equal index being a pair. */
+export interface LoneRestart {
+  readonly a: readonly number[];
+  readonly b: readonly number[];
+}
+
+/** The extent that counts. */
+export const LONE_EXTENT: LoneExtent = { warmMs: 700, sampleMs: 8, sequences: 6 };
+
+/** The root of the tree that this bench belongs to. */
+export const OWN_TREE: string = join(import.meta.dir, "..", "..");
+
+const BENCH = join(OWN_TREE, "bench");
+const READY_MS_MAX = 20_000;
+const SAMPLE_EXTRA_MS_MAX = 20_000;
+const WARM_SLICE_MS = 100;
+
+/** Measures one restart; `restart` decides who is first. @throws Error when a side cannot run, or an answer is missing. */
+export async function measureRestart(
+  a: LoneArm,
+  b: LoneArm,
+  extent: LoneExtent,
+  restart: number,
+): Promise<LoneRestart> {
+  await using first = await open(restart % 2 === 0 ? a : b);
+  await using second = await open(restart % 2 === 0 ? b : a);
+  for (let warmed = 0; warmed < extent.warmMs; warmed += WARM_SLICE_MS)
+    for (const child of [first, second]) await sample(child, Math.min(WARM_SLICE_MS, extent.warmMs));
+  const [childA, childB] = restart % 2 === 0 ? [first, second] : [second, first];
+  const results: { a: number[]; b: number[] } = { a: [], b: [] };
+  for (let i = 0; i < extent.sequences; i++)
+    for (const side of ["a", "b", "b", "a"] as const)
+      results[side].push(await sample(side === "a" ? childA : childB, extent.sampleMs));
+  return results;
+}
+
+/** Starts the process of `arm` and waits until its answers have been checked. */
+async function open({ tree, job, side }: LoneArm): Promise<Child> {
+  const child = new Child(relative(BENCH, join(tree, "bench", "lone", "child.ts")), [job, side]);
+  const what = `run ${job} (${side}) without a kernel`;
+  const line = await child.line(READY_MS_MAX, what);
+  if (line === READY) return child;
+  await child[Symbol.asyncDispose]();
+  throw new Error(`Cannot ${what}: ${line}`);
+}
+
+async function sample(child: Child, ms: number): Promise<number> {
+  const command: SampleCommand = { ms };
+  return (await child.ask<Sample>(command, ms + SAMPLE_EXTRA_MS_MAX, "take a sample")).ns;
+}

@@ -1,0 +1,83 @@
+// Sides that serve connections: so many lines, one chunk for each of them a round, the answers checked byte for byte before the first sample
+// and by their number of bytes ever after.
+
+import { runOn } from "../../../src/core/run.ts";
+import type { Operation } from "../../../src/core/operation.ts";
+import { Scheduler } from "../../../src/core/scheduler.ts";
+import { AsyncConn } from "../../servers/shared/async-conn.ts";
+import { CONNECTIONS, type Side } from "./job.ts";
+import { feed, FakeSocket, type Line, LoneHost } from "./world.ts";
+
+/** What a connection is fed, and what it must answer. */
+export interface Dialogue {
+  /** One chunk, one character a byte. */
+  readonly chunk: string;
+  /** Requests or messages in it. */
+  readonly operations: number;
+  /** Whether `answer` answers the whole chunk. A second look at the same connection must find the same number of bytes. */
+  readonly isAnswer: (answer: string) => boolean;
+}
+
+/** Our side: `server` is an operation that listens and serves for ever. */
+export function oursSide(dialogue: Dialogue, server: () => Operation<unknown>): Side {
+  const host = new LoneHost();
+  const scheduler = new Scheduler(host);
+  runOn(scheduler, server);
+  host.drain();
+  const lines = Array.from({ length: CONNECTIONS }, (): Line => {
+    const socket = new FakeSocket();
+    const handler = host.transport.open(socket);
+    return { socket, data: (chunk) => handler.socketData(chunk) };
+  });
+  host.drain();
+  return sideOf(dialogue, lines, () => {
+    if (host.pending) host.turn();
+  });
+}
+
+/** The twin's side: `serve` is called for each connection, as `listenAsync` does. */
+export function twinSide(dialogue: Dialogue, serve: (conn: AsyncConn) => Promise<void>): Side {
+  const lines = Array.from({ length: CONNECTIONS }, (): Line => {
+    const socket = new FakeSocket();
+    const conn = new AsyncConn(socket as unknown as ConstructorParameters<typeof AsyncConn>[0]);
+    void serve(conn);
+    return { socket, data: (chunk) => conn.data(chunk) };
+  });
+  return sideOf(dialogue, lines, () => {});
+}
+
+/** The floor: every chunk is thrown back as it is. */
+export function floorSide({ chunk, operations }: Dialogue): Side {
+  const lines = Array.from({ length: CONNECTIONS }, (): Line => {
+    const socket = new FakeSocket();
+    return { socket, data: (chunk) => void socket.write(chunk, 0, chunk.length) };
+  });
+  return sideOf({ chunk, operations, isAnswer: (answer) => answer === chunk }, lines, () => {});
+}
+
+function sideOf({ chunk, operations, isAnswer }: Dialogue, lines: readonly Line[], roundEnded: () => void): Side {
+  const bytes = Buffer.from(chunk, "latin1");
+  let rounds = 0;
+  const round = (): void => {
+    rounds++;
+    feed(lines, bytes);
+    roundEnded();
+  };
+  for (const { socket } of lines) socket.copies = [];
+  round();
+  const lengths = lines.map(({ socket }) => {
+    const answer = (socket.copies as string[]).join("");
+    if (!isAnswer(answer))
+      throw new Error(`Cannot time the job: its answer is ${JSON.stringify(answer.slice(0, 400))}`);
+    socket.copies = null;
+    return answer.length;
+  });
+  const check = (): void => {
+    for (const [i, { socket }] of lines.entries()) {
+      const expected = rounds * (lengths[i] as number);
+      if (socket.bytesWritten !== expected)
+        throw new Error(`Cannot use the sample: connection ${i} wrote ${socket.bytesWritten} bytes of ${expected}`);
+    }
+  };
+  return { operations: operations * lines.length, round, check };
+}
