@@ -3,6 +3,7 @@
 // `bun bench/lone/child.ts echo ours`, then lines such as `{"ms": 10}`.
 
 import { runCommands } from "../load/shared/program.ts";
+import { quantile } from "../measure/statistics.ts";
 import { loadJob } from "./jobs.ts";
 import type { Side, SideName } from "./shared/job.ts";
 
@@ -16,10 +17,17 @@ export interface SampleCommand {
 
 /** What a sample gives. */
 export interface Sample {
-  /** CPU nanoseconds an operation, of all threads: the collector's and the compilers' work is part of the price. */
-  readonly ns: number;
+  /**
+   * Nanoseconds an operation in the quiet moments of the sample: the lower quartile of slices of a quarter of a millisecond. Collections of garbage
+   * and other processes disturb fewer slices than that, so it tells two versions apart that differ by a few per cent.
+   */
+  readonly quietNs: number;
+  /** CPU nanoseconds an operation over the whole sample, of all threads: the collector's and the compilers' work is in it. */
+  readonly cpuNs: number;
   readonly operations: number;
 }
+
+const SLICE_NS = 250_000;
 
 /** Sets up a side. @throws Error when the job has no such side, or answers wrongly. */
 export async function openSide(jobName: string, sideName: SideName): Promise<Side> {
@@ -29,19 +37,26 @@ export async function openSide(jobName: string, sideName: SideName): Promise<Sid
   return make();
 }
 
-/** Runs rounds for `ms`. @throws Error when an operation was not answered. */
+/** Runs rounds for `ms`, one slice at least. @throws Error when an operation was not answered. */
 export function takeSample(side: Side, { ms }: SampleCommand): Sample {
-  let rounds = 0;
-  const end = performance.now() + ms;
+  const slices: number[] = [];
+  let operations = 0;
   const before = process.cpuUsage();
-  do {
-    side.round();
-    rounds++;
-  } while (performance.now() < end);
+  let now = Bun.nanoseconds();
+  for (const end = now + ms * 1e6; slices.length === 0 || now < end;) {
+    const begin = now;
+    let done = 0;
+    do {
+      side.round();
+      done += side.operations;
+      now = Bun.nanoseconds();
+    } while (now - begin < SLICE_NS);
+    slices.push((now - begin) / done);
+    operations += done;
+  }
   const { user, system } = process.cpuUsage(before);
   side.check();
-  const operations = rounds * side.operations;
-  return { ns: ((user + system) * 1000) / operations, operations };
+  return { quietNs: quantile(slices, 0.25), cpuNs: ((user + system) * 1000) / operations, operations };
 }
 
 if (import.meta.main) {

@@ -25,14 +25,14 @@ export interface LoneExtent {
   readonly sequences: number;
 }
 
-/** The samples of one restart in CPU nanoseconds an operation, those of equal index being a pair. */
+/** The samples of one restart, those of equal index being a pair. */
 export interface LoneRestart {
-  readonly a: readonly number[];
-  readonly b: readonly number[];
+  readonly a: readonly Sample[];
+  readonly b: readonly Sample[];
 }
 
-/** The extent that counts. */
-export const LONE_EXTENT: LoneExtent = { warmMs: 700, sampleMs: 8, sequences: 6 };
+/** Ms after which the slowest job to warm up has reached its speed. */
+export const LONE_WARM_MS = 800;
 
 /** The root of the tree that this bench belongs to. */
 export const OWN_TREE: string = join(import.meta.dir, "..", "..");
@@ -54,7 +54,7 @@ export async function measureRestart(
   for (let warmed = 0; warmed < extent.warmMs; warmed += WARM_SLICE_MS)
     for (const child of [first, second]) await sample(child, Math.min(WARM_SLICE_MS, extent.warmMs));
   const [childA, childB] = restart % 2 === 0 ? [first, second] : [second, first];
-  const results: { a: number[]; b: number[] } = { a: [], b: [] };
+  const results: { a: Sample[]; b: Sample[] } = { a: [], b: [] };
   for (let i = 0; i < extent.sequences; i++)
     for (const side of ["a", "b", "b", "a"] as const)
       results[side].push(await sample(side === "a" ? childA : childB, extent.sampleMs));
@@ -71,7 +71,7 @@ async function open({ tree, job, side }: LoneArm): Promise<Child> {
   throw new Error(`Cannot ${what}: ${line}`);
 }
 
-async function sample(child: Child, ms: number): Promise<number> {
+function sample(child: Child, ms: number): Promise<Sample> {
   const command: SampleCommand = { ms };
-  return (await child.ask<Sample>(command, ms + SAMPLE_EXTRA_MS_MAX, "take a sample")).ns;
+  return child.ask<Sample>(command, ms + SAMPLE_EXTRA_MS_MAX, "take a sample");
 }

@@ -1,6 +1,7 @@
 // `bun run bench:lone [--quick] [--restarts n] [jobs]`: what our own code costs an operation when there is no kernel, beside its twin in
-// async/await where it has one. The floor is what the bench itself costs on top, with a callback that throws the bytes back; the last ratio is
-// that of what each of the two costs above it. Nothing is asserted. The gate compares two versions of ours by the same samples.
+// async/await where it has one: CPU time of all threads, the collector's too, and beside it the ratio in quiet moments. The floor is what the
+// bench itself costs on top, with a callback that throws the bytes back; the ratio above it is that of the rest. Nothing is asserted. The gate
+// compares two versions of ours in their quiet moments.
 
 import { parseArgs } from "node:util";
 
@@ -8,8 +9,9 @@ import { countOf } from "../measure/flags.ts";
 import { describeMachine } from "../measure/machine.ts";
 import { saveResults } from "../measure/results.ts";
 import { type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
+import type { Sample } from "./child.ts";
 import { loadJob, LONE_JOBS } from "./jobs.ts";
-import { LONE_EXTENT, type LoneArm, type LoneExtent, type LoneRestart, measureRestart, OWN_TREE } from "./measure.ts";
+import { LONE_WARM_MS, type LoneArm, type LoneExtent, type LoneRestart, measureRestart, OWN_TREE } from "./measure.ts";
 import type { LoneJob, SideName } from "./shared/job.ts";
 
 const USAGE = `usage: bun run bench:lone [options] [jobs]
@@ -18,6 +20,7 @@ const USAGE = `usage: bun run bench:lone [options] [jobs]
   --restarts n  pairs of fresh processes a job (default 5)
   jobs          of ${LONE_JOBS.join(", ")} (default: all)`;
 
+const FULL: LoneExtent = { warmMs: LONE_WARM_MS, sampleMs: 50, sequences: 5 };
 const QUICK: LoneExtent = { warmMs: 20, sampleMs: 2, sequences: 1 };
 
 interface Result {
@@ -39,22 +42,24 @@ async function measureJob(name: string, restarts: number, extent: LoneExtent): P
   }
   if (job.make.floor === null) return { job, restarts: measured, floorNs: 0 };
   const floors = await measureRestart(arm("floor"), arm("floor"), extent, 0);
-  return { job, restarts: measured, floorNs: median([...floors.a, ...floors.b]) };
+  return { job, restarts: measured, floorNs: median(cpuOf([...floors.a, ...floors.b])) };
 }
 
 function row({ job, restarts, floorNs }: Result): string {
-  const ours = median(restarts.flatMap(({ a }) => a));
-  if (job.make.twin === null)
-    return `| ${[job.name, ours.toFixed(1), "", "", "", floorText(floorNs), "", job.about].join(" | ")} |`;
-  const ratio = estimate(restarts.map(({ a, b }) => pairRatios(a, b)));
-  const above = (values: readonly number[]): number[] => values.map((value) => value - floorNs);
-  const net = estimate(restarts.map(({ a, b }) => pairRatios(above(a), above(b))));
-  const twin = median(restarts.flatMap(({ b }) => b)).toFixed(1);
-  const cells = [job.name, ours.toFixed(1), twin, ratio.median.toFixed(3), interval(ratio), floorText(floorNs)];
-  return `| ${[...cells, net.median.toFixed(3), job.about].join(" | ")} |`;
+  const ours = median(restarts.flatMap(({ a }) => cpuOf(a))).toFixed(1);
+  const floor = floorNs === 0 ? "" : floorNs.toFixed(1);
+  if (job.make.twin === null) return `| ${[job.name, ours, "", "", "", "", floor, "", job.about].join(" | ")} |`;
+  const twin = median(restarts.flatMap(({ b }) => cpuOf(b))).toFixed(1);
+  const ratioBy = (read: (samples: readonly Sample[]) => number[]): Estimate =>
+    estimate(restarts.map(({ a, b }) => pairRatios(read(a), read(b))));
+  const ratio = ratioBy(cpuOf);
+  const quiet = ratioBy((samples) => samples.map(({ quietNs }) => quietNs)).median.toFixed(3);
+  const above = ratioBy((samples) => cpuOf(samples).map((ns) => ns - floorNs)).median.toFixed(3);
+  const cells = [job.name, ours, twin, ratio.median.toFixed(3), interval(ratio), quiet, floor, above, job.about];
+  return `| ${cells.join(" | ")} |`;
 }
 
-const floorText = (floorNs: number): string => (floorNs === 0 ? "" : floorNs.toFixed(1));
+const cpuOf = (samples: readonly Sample[]): number[] => samples.map(({ cpuNs }) => cpuNs);
 const interval = ({ low, high }: Estimate): string => `${low.toFixed(3)}-${high.toFixed(3)}`;
 
 const { values, positionals } = parseArgs({
@@ -74,10 +79,10 @@ const machine = describeMachine();
 const startedAt = new Date().toISOString();
 const results: Result[] = [];
 for (const name of positionals.length === 0 ? LONE_JOBS : positionals)
-  results.push(await measureJob(name, restarts, values.quick ? QUICK : LONE_EXTENT));
+  results.push(await measureJob(name, restarts, values.quick ? QUICK : FULL));
 const raw = results.map(({ job, ...rest }) => ({ name: job.name, ...rest }));
 await saveResults("lone", startedAt, { machine, startedAt, restarts, quick: values.quick, results: raw });
 console.log(`${startedAt}: ${machine.cpu}, ${machine.cores} cores, Bun ${machine.bun}, load ${machine.load1}\n`);
-console.log("| job | ours, ns | twin, ns | ours/twin | 95 % | floor, ns | above it | one operation |");
-console.log("| --- | ---: | ---: | ---: | :---: | ---: | ---: | --- |");
+console.log("| job | ours, ns | twin, ns | ours/twin | 95 % | quiet | floor, ns | above it | one operation |");
+console.log("| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |");
 for (const result of results) console.log(row(result));
