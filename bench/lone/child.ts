@@ -5,14 +5,21 @@
 import { runCommands } from "../load/shared/program.ts";
 import { quantile } from "../measure/statistics.ts";
 import { loadJob } from "./jobs.ts";
-import type { Side, SideName } from "./shared/job.ts";
+import type { Counts, Side, SideName } from "./shared/job.ts";
 
 /** The first line of a child whose side is set up; any other first line says why it is not. */
 export const READY = "ready";
 
-/** How long a sample runs at least. */
+/** Asks for a sample. */
 export interface SampleCommand {
+  /** How long it runs at least. */
   readonly ms: number;
+}
+
+/** Asks what an operation does, in exact numbers. */
+export interface CountCommand {
+  /** Rounds that are counted. */
+  readonly rounds: number;
 }
 
 /** What a sample gives. */
@@ -28,6 +35,7 @@ export interface Sample {
 }
 
 const SLICE_NS = 250_000;
+const FIRST_ROUNDS = 10;
 
 /** Sets up a side. @throws Error when the job has no such side, or answers wrongly. */
 export async function openSide(jobName: string, sideName: SideName): Promise<Side> {
@@ -59,12 +67,25 @@ export function takeSample(side: Side, { ms }: SampleCommand): Sample {
   return { quietNs: quantile(slices, 0.25), cpuNs: ((user + system) * 1000) / operations, operations };
 }
 
+/** Counts what an operation does, on average over so many rounds. */
+export function countRounds(side: Side, { rounds }: CountCommand): Counts {
+  // The first rounds arm timers and the like, once.
+  for (let i = 0; i < FIRST_ROUNDS; i++) side.round();
+  const before = side.counts();
+  for (let i = 0; i < rounds; i++) side.round();
+  const operations = rounds * side.operations;
+  const each = Object.entries(side.counts()).map(([what, count]) => [what, (count - (before[what] ?? 0)) / operations]);
+  return Object.fromEntries(each) as Counts;
+}
+
 if (import.meta.main) {
   const [jobName = "", sideName = "ours"] = process.argv.slice(2);
   try {
     const side = await openSide(jobName, sideName as SideName);
     console.log(READY);
-    await runCommands(async (command: SampleCommand) => takeSample(side, command));
+    await runCommands(async (command: SampleCommand | CountCommand) =>
+      "rounds" in command ? countRounds(side, command) : takeSample(side, command),
+    );
   } catch (error) {
     // One line, to whoever started this: a source tree may lack what the job imports.
     console.log(String((error as Error).message).replaceAll(/\s+/g, " "));

@@ -5,8 +5,8 @@
 import { join, relative } from "node:path";
 
 import { Child } from "../measure/processes.ts";
-import { READY, type Sample, type SampleCommand } from "./child.ts";
-import type { SideName } from "./shared/job.ts";
+import { type CountCommand, READY, type Sample, type SampleCommand } from "./child.ts";
+import type { Counts, SideName } from "./shared/job.ts";
 
 /** What one of the two processes runs. */
 export interface LoneArm {
@@ -41,6 +41,7 @@ const BENCH = join(OWN_TREE, "bench");
 const READY_MS_MAX = 20_000;
 const SAMPLE_EXTRA_MS_MAX = 20_000;
 const WARM_SLICE_MS = 100;
+const COUNTED_ROUNDS = 50;
 
 /** Measures one restart; `restart` decides who is first. @throws Error when a side cannot run, or an answer is missing. */
 export async function measureRestart(
@@ -59,6 +60,13 @@ export async function measureRestart(
     for (const side of ["a", "b", "b", "a"] as const)
       results[side].push(await sample(side === "a" ? childA : childB, extent.sampleMs));
   return results;
+}
+
+/** What an operation of `arm` does, in exact numbers. @throws Error when it cannot run. */
+export async function countOperation(arm: LoneArm): Promise<Counts> {
+  await using child = await open(arm);
+  const command: CountCommand = { rounds: COUNTED_ROUNDS };
+  return await child.ask<Counts>(command, SAMPLE_EXTRA_MS_MAX, "count an operation");
 }
 
 /** Starts the process of `arm` and waits until its answers have been checked. */

@@ -12,7 +12,12 @@ export interface Side {
   round(): void;
   /** @throws Error unless every operation so far was answered as it has to be, by the number of bytes; called between samples, not within. */
   check(): void;
+  /** What was done so far, by name, as far as it can be counted: the same rounds give the same counts, on any machine. */
+  counts(): Counts;
 }
+
+/** Numbers of things done. */
+export type Counts = Readonly<{ [what: string]: number }>;
 
 /** One job. */
 export interface LoneJob {

@@ -5,7 +5,7 @@ import { runOn } from "../../../src/core/run.ts";
 import type { Operation } from "../../../src/core/operation.ts";
 import { Scheduler } from "../../../src/core/scheduler.ts";
 import { AsyncConn } from "../../servers/shared/async-conn.ts";
-import { CONNECTIONS, type Side } from "./job.ts";
+import { CONNECTIONS, type Counts, type Side } from "./job.ts";
 import { feed, FakeSocket, type Line, LoneHost } from "./world.ts";
 
 /** What a connection is fed, and what it must answer. */
@@ -30,9 +30,12 @@ export function oursSide(dialogue: Dialogue, server: () => Operation<unknown>): 
     return { socket, data: (chunk) => handler.socketData(chunk) };
   });
   host.drain();
-  return sideOf(dialogue, lines, () => {
+  const roundEnded = (): void => {
     if (host.pending) host.turn();
-  });
+  };
+  const { timers } = scheduler;
+  const counts = (): Counts => ({ steps: scheduler.steps, "timer operations": timers.arms + timers.cancels });
+  return { ...sideOf(dialogue, lines, roundEnded), counts: () => ({ ...writesOf(lines), ...counts() }) };
 }
 
 /** The twin's side: `serve` is called for each connection, as `listenAsync` does. */
@@ -79,5 +82,9 @@ function sideOf({ chunk, operations, isAnswer }: Dialogue, lines: readonly Line[
         throw new Error(`Cannot use the sample: connection ${i} wrote ${socket.bytesWritten} bytes of ${expected}`);
     }
   };
-  return { operations: operations * lines.length, round, check };
+  return { operations: operations * lines.length, round, check, counts: () => writesOf(lines) };
+}
+
+function writesOf(lines: readonly Line[]): Counts {
+  return { "kernel writes": lines.reduce((sum, { socket }) => sum + socket.writes, 0) };
 }
