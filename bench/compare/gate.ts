@@ -64,9 +64,10 @@ function measure(jobs: readonly GateJob[], trees: Trees, options: GateOptions): 
   const byName = new Map(jobs.map((job) => [job.name, job]));
   return followPlan(
     [...byName.keys()],
-    ({ job, restarts }) => {
-      options.progress(`${job}: ${restarts} more restarts`);
-      return (byName.get(job) as GateJob).measure(trees, restarts, "full");
+    async ({ job: name, restarts }) => {
+      const job = byName.get(name) as GateJob;
+      options.progress(`${name}: ${restarts} more restarts`);
+      return (await job.measure(trees, restarts, "full")).map(job.valueOf);
     },
     () => performance.now(),
     options.startedAt + options.minutesMax * 60_000 - SPARE_MS,

@@ -13,7 +13,7 @@ import { type Arm, armNamed } from "../measure/arms.ts";
 import { type Job, jobsNamed } from "../measure/jobs.ts";
 import { LONE_JOBS } from "../lone/jobs.ts";
 import { LONE_WARM_MS, type LoneArm, type LoneExtent, measureRestart } from "../lone/measure.ts";
-import type { Restart } from "./plan.ts";
+import { medianOfPairs, ratioOfQuiet, type Restart } from "./restart.ts";
 import { programIn } from "./trees.ts";
 
 /** How much of everything: what counts, or only to see that it runs. */
@@ -32,6 +32,8 @@ export interface GateJob {
   readonly layer: "lone" | "wire";
   /** Measures `count` restarts, an even number: who starts first alternates. @throws Error when a side cannot run. */
   measure(roots: Roots, count: number, size: Size): Promise<Restart[]>;
+  /** The value of a restart. */
+  valueOf(restart: Restart): number;
 }
 
 /** Jobs end to end that the gate runs: one for each path through the runtime that a server has. */
@@ -66,6 +68,7 @@ function loneJob(job: string): GateJob {
   return {
     name: `lone ${job}`,
     layer: "lone",
+    valueOf: ratioOfQuiet,
     async measure({ head, base }, count, size) {
       const armIn = (tree: string): LoneArm => ({ tree, job, side: "ours" });
       const restarts: Restart[] = [];
@@ -82,6 +85,7 @@ function wireJob(job: Job): GateJob {
   return {
     name: `wire ${job.name}`,
     layer: "wire",
+    valueOf: medianOfPairs,
     async measure({ head, base }, count, size) {
       for (const tree of [head, base]) await assertBundles(tree);
       const extent: Extent = { ...WIRE_EXTENTS[size], restarts: count };

@@ -1,8 +1,8 @@
 // The decision of the gate, apart from all measuring: which job gets how many restarts next, and what is said of it. The gate calls it, and the
 // test of the gate's power calls the very same with recorded pairs.
 //
-// The unit is the restart: two fresh processes. Its value is the median over its pairs of the logarithm of head's cost over the base's. Pairs
-// within a restart are much alike, so more of them tell little; that two processes of the same code differ is what has to be overcome.
+// The unit is the restart: two fresh processes, whose pairs of samples become one value (restart.ts), the logarithm of head's cost over the base's.
+// Pairs within a restart are much alike, so more of them tell little; that two processes of the same code differ is what has to be overcome.
 //
 // The plan is group-sequential: a job is looked at after 10, 20, 30 and 40 restarts, and ends at the first look that decides. It
 // - passes when the upper limit of the slowdown lies below 5 %,
@@ -15,7 +15,6 @@
 // Sequential Methods", chapter 2, on why each look must be paid for). The limits are exact: see signed-rank.ts. A slowdown of 5 % passes by
 // mistake at most 2 times in 100, in equal shares over the looks. Why 3 and 5 stand where they do: docs/decisions/0009.
 
-import { median } from "../measure/statistics.ts";
 import { locate, type Location } from "./signed-rank.ts";
 
 /** Restarts at which a job is looked at. Even numbers: who starts first alternates. */
@@ -32,12 +31,6 @@ export const FALSE_ALARM_LEVEL = 0.01;
 const FALSE_PASS_LEVEL = 0.02;
 
 const FAIL_LOOKS = LOOKS.filter((count) => count >= FAILS_FROM).length;
-
-/** One restart: costs of head and base, those of equal index being a pair. */
-export interface Restart {
-  readonly head: readonly number[];
-  readonly base: readonly number[];
-}
 
 /** What is said of a job. */
 export type Verdict = "passes" | "fails" | "unsure";
@@ -73,12 +66,12 @@ export class Plan {
     return { job: due.job, restarts: (LOOKS.find((look) => look > due.restarts) as number) - due.restarts };
   }
 
-  /** Takes what was measured. @throws RangeError for a job that is not in the plan, or samples that do not pair up. */
-  add(job: string, restarts: readonly Restart[]): void {
+  /** Takes the values of restarts that were measured. @throws RangeError for a job that is not in the plan. */
+  add(job: string, values: readonly number[]): void {
     const known = this.#jobs.get(job);
     if (known === undefined)
       throw new RangeError(`Cannot add to the job ${JSON.stringify(job)}: it is not in the plan`);
-    known.values.push(...restarts.map(valueOf));
+    known.values.push(...values);
     known.standing = standingOf(job, known.values, this.#jobs.size);
   }
 
@@ -88,10 +81,10 @@ export class Plan {
   }
 }
 
-/** Follows a plan for `jobs`: `measure` does what is asked for, until nothing is left or `deadlineMs`, on the clock `now`, would be passed. */
+/** Follows a plan for `jobs`: `measure` gives the values of as many restarts as are asked for, until nothing is left or `deadlineMs`, on the clock `now`, would be passed. */
 export async function followPlan(
   jobs: readonly string[],
-  measure: (request: Request) => Promise<readonly Restart[]>,
+  measure: (request: Request) => Promise<readonly number[]>,
   now: () => number,
   deadlineMs: number,
 ): Promise<Standing[]> {
@@ -130,12 +123,6 @@ function standingOf(job: string, values: readonly number[], jobs: number): Stand
 function verdictOf({ estimate, low, high }: Location, restarts: number): Verdict {
   if (restarts >= FAILS_FROM && low > 0 && estimate > TOLERATED_SLOWDOWN) return "fails";
   return high < CAUGHT_SLOWDOWN ? "passes" : "unsure";
-}
-
-/** The value of a restart: the median logarithm of its ratios. @throws RangeError unless they pair up. */
-export function valueOf({ head, base }: Restart): number {
-  if (head.length !== base.length) throw new RangeError(`Cannot pair ${head.length} samples with ${base.length}`);
-  return median(head.map((cost, i) => Math.log(cost / (base[i] as number))));
 }
 
 function slowdownOf(values: readonly number[], jobs: number): Location {

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 
-import type { Restart } from "./plan.ts";
+import type { Restart } from "./restart.ts";
 
 /** The restarts of one job. */
 export interface Record {

@@ -1,7 +1,9 @@
 // Two processes timed against each other without a kernel between: both are started and warmed, then samples of a few milliseconds are taken in
-// the order A B B A. Whatever else the machine does meets both alike. Which of them starts first alternates from restart to restart, and
-// restarts matter more than samples: two processes of the very same code differ by more than two samples of one.
+// the order A B B A. Whatever else the machine does meets both alike, as both are bound to one core by then: two cores are not equally
+// disturbed. Which of them starts first alternates from restart to restart, and restarts matter more than samples: two processes of the
+// very same code differ by more than two samples of one.
 
+import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 import { Child } from "../measure/processes.ts";
@@ -54,12 +56,21 @@ export async function measureRestart(
   await using second = await open(restart % 2 === 0 ? b : a);
   for (let warmed = 0; warmed < extent.warmMs; warmed += WARM_SLICE_MS)
     for (const child of [first, second]) await sample(child, Math.min(WARM_SLICE_MS, extent.warmMs));
+  for (const { pid } of [first, second]) bindToLastCore(pid);
   const [childA, childB] = restart % 2 === 0 ? [first, second] : [second, first];
   const results: { a: Sample[]; b: Sample[] } = { a: [], b: [] };
   for (let i = 0; i < extent.sequences; i++)
     for (const side of ["a", "b", "b", "a"] as const)
       results[side].push(await sample(side === "a" ? childA : childB, extent.sampleMs));
   return results;
+}
+
+/** Binds the main thread; the collector's and the compilers' stay where they are. Without `taskset` (util-linux) the figures are noisier, no more. */
+function bindToLastCore(pid: number): void {
+  if (Bun.which("taskset") === null) return;
+  const status = readFileSync("/proc/self/status", "latin1");
+  const cores = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "0";
+  Bun.spawnSync(["taskset", "-cp", cores.split(/[-,]/).at(-1) as string, String(pid)]);
 }
 
 /** What an operation of `arm` does, in exact numbers. @throws Error when it cannot run. */

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { countChanges, isWorse } from "../../bench/compare/counts.ts";
 import { runGate } from "../../bench/compare/gate.ts";
 import { GATE_JOBS, type GateJob, gateJobsNamed } from "../../bench/compare/jobs.ts";
-import type { Restart } from "../../bench/compare/plan.ts";
+import { medianOfPairs, type Restart } from "../../bench/compare/restart.ts";
 import { type Outcome, reportOf } from "../../bench/compare/report.ts";
 import { openSameTrees, openTrees, type Trees } from "../../bench/compare/trees.ts";
 import manifest from "../../package.json" with { type: "json" };
@@ -176,7 +176,12 @@ describe("countChanges", () => {
 
 describe("runGate", () => {
   const options = { jobs: gateJobsNamed(["lone echo", "lone http"]), minutesMax: 1, quick: true, progress: silent };
-  const job = (name: string, measure: GateJob["measure"]): GateJob => ({ name, layer: "wire", measure });
+  const job = (name: string, measure: GateJob["measure"]): GateJob => ({
+    name,
+    layer: "wire",
+    measure,
+    valueOf: medianOfPairs,
+  });
   const named = { headName: "new", baseName: "old", [Symbol.dispose]: silent };
 
   test("fails when a count has risen, in a smoke run too", async () => {

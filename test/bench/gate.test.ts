@@ -4,20 +4,19 @@
 
 import { describe, expect, test } from "bun:test";
 
-import { GATE_JOBS } from "../../bench/compare/jobs.ts";
+import { GATE_JOBS, type GateJob, gateJobsNamed } from "../../bench/compare/jobs.ts";
 import {
   CAUGHT_SLOWDOWN,
   FALSE_ALARM_LEVEL,
   followPlan,
   LOOKS,
   Plan,
-  type Restart,
   type Standing,
   TOLERATED_SLOWDOWN,
-  valueOf,
   type Verdict,
   verdictOfAll,
 } from "../../bench/compare/plan.ts";
+import { medianOfPairs, ratioOfQuiet, type Restart } from "../../bench/compare/restart.ts";
 import { readRecords, type Record, restartsOf } from "../../bench/compare/recorded.ts";
 import { locate } from "../../bench/compare/signed-rank.ts";
 import { createPrng, type Prng } from "../../src/sim/prng.ts";
@@ -34,16 +33,11 @@ const records = await readRecords();
 const jobs = Object.keys(records);
 const recordOf = (job: string): Record => records[job] as Record;
 
-/** Equal restarts of one pair. */
-const restarts = (count: number, slowdown: number): Restart[] =>
-  Array.from({ length: count }, () => ({ head: [1 + slowdown], base: [1] }));
+const equal = (count: number, slowdown: number): number[] => Array.from({ length: count }, () => Math.log1p(slowdown));
 
-/** Restarts of one pair around `slowdown`, so much to each side. */
-const spread = (count: number, slowdown: number, by: number): Restart[] =>
-  Array.from({ length: count }, (_, i) => ({
-    head: [(1 + slowdown) * Math.exp(by * ((2 * i + 1) / count - 1))],
-    base: [1],
-  }));
+/** Values around `slowdown`, up to `by` to each side. */
+const spread = (count: number, slowdown: number, by: number): number[] =>
+  equal(count, slowdown).map((value, i) => value + by * ((2 * i + 1) / count - 1));
 
 describe("locate", () => {
   test("estimates the middle by the median of all means of two", () => {
@@ -90,10 +84,12 @@ describe("locate", () => {
   });
 });
 
-describe("valueOf", () => {
-  test("is the median logarithm of the ratios", () => {
-    expect(valueOf({ head: [1, 2, 900], base: [1, 1, 1] })).toBeCloseTo(Math.log(2), 12);
-    expect(() => valueOf({ head: [1], base: [] })).toThrow("Cannot pair 1 samples with 0");
+describe("the value of a restart", () => {
+  test("is the median of the pairs' ratios, or the ratio of the quiet samples", () => {
+    expect(medianOfPairs({ head: [1, 2, 900], base: [1, 1, 1] })).toBeCloseTo(Math.log(2), 12);
+    expect(medianOfPairs({ head: [4, 2, 8], base: [4, 1, 2] })).toBeCloseTo(Math.log(2), 12);
+    expect(() => medianOfPairs({ head: [1], base: [] })).toThrow("Cannot pair 1 samples with 0");
+    expect(ratioOfQuiet({ head: [900, 2, 2, 2, 700], base: [1, 1, 1, 300, 400] })).toBeCloseTo(Math.log(2), 12);
   });
 });
 
@@ -104,7 +100,7 @@ describe("Plan", () => {
     plan.add("a", spread(10, 0.01, 0.1));
     expect(plan.next()).toEqual({ job: "b", restarts: 10 });
     plan.add("b", spread(10, 0.04, 0.1));
-    plan.add("c", restarts(10, 0));
+    plan.add("c", equal(10, 0));
     expect(plan.standings().map(({ verdict }) => verdict)).toEqual(["unsure", "unsure", "passes"]);
     expect(plan.next()).toEqual({ job: "b", restarts: 10 });
     plan.add("b", spread(10, 0.04, 0.1));
@@ -116,7 +112,7 @@ describe("Plan", () => {
     const plan = new Plan(["a"]);
     const verdicts: Verdict[] = [];
     for (let count = 1; count <= 20; count++) {
-      plan.add("a", restarts(1, 0.5));
+      plan.add("a", equal(1, 0.5));
       verdicts.push(plan.standings()[0]?.verdict as Verdict);
     }
     expect(verdicts).toEqual([...Array.from({ length: 19 }, (): Verdict => "unsure"), "fails"]);
@@ -126,7 +122,7 @@ describe("Plan", () => {
   test("lets a slowdown go that is sure but small", () => {
     const verdictAt = (slowdown: number): Verdict | undefined => {
       const plan = new Plan(["a"]);
-      plan.add("a", restarts(20, slowdown));
+      plan.add("a", equal(20, slowdown));
       return plan.standings()[0]?.verdict;
     };
     expect(verdictAt(TOLERATED_SLOWDOWN - 0.001)).toBe("passes");
@@ -183,18 +179,21 @@ describe("verdictOfAll", () => {
 
 // --- On the noise of a real machine ---------------------------------------------------------------------------------------------
 
-/** Draws restarts of a pool, head being slower by `slowdown` than it was. */
-function draw(pool: readonly Restart[], count: number, slowdown: number, prng: Prng): Restart[] {
-  return Array.from({ length: count }, () => {
-    const { head, base } = pool[prng.between(0, pool.length - 1)] as Restart;
-    const pairs = head.map(() => prng.between(0, head.length - 1));
-    return {
-      head: pairs.map((pair) => (head[pair] as number) * (1 + slowdown)),
-      base: pairs.map((pair) => base[pair] as number),
-    };
-  });
+/**
+ * Draws a restart, then its pairs, head being slower by `slowdown` than it was. The sides of an A/A run are the same program, and which of them is
+ * called head is a toss: it is tossed again.
+ */
+function draw(pool: readonly Restart[], slowdown: number, prng: Prng): Restart {
+  const { head, base } = pool[prng.between(0, pool.length - 1)] as Restart;
+  const [ours, theirs] = prng.chance(0.5) ? [head, base] : [base, head];
+  const pairs = ours.map(() => prng.between(0, ours.length - 1));
+  return {
+    head: pairs.map((pair) => (ours[pair] as number) * (1 + slowdown)),
+    base: pairs.map((pair) => theirs[pair] as number),
+  };
 }
 
+const gateJob = (name: string): GateJob => gateJobsNamed([name])[0] as GateJob;
 const pools = new Map(jobs.map((job) => [job, restartsOf(recordOf(job))]));
 
 /** A whole run of the gate in virtual time, the jobs in `slower` being slower by 5 %. */
@@ -205,7 +204,9 @@ async function simulate(seed: number, slower: readonly string[]): Promise<Standi
     jobs,
     async ({ job, restarts: count }) => {
       ms += count * recordOf(job).seconds * 1000;
-      return draw(pools.get(job) as Restart[], count, slower.includes(job) ? CAUGHT_SLOWDOWN : 0, prng);
+      const slowdown = slower.includes(job) ? CAUGHT_SLOWDOWN : 0;
+      const drawn = Array.from({ length: count }, () => draw(pools.get(job) as Restart[], slowdown, prng));
+      return drawn.map(gateJob(job).valueOf);
     },
     () => ms,
     MINUTES_MAX * 60_000,
@@ -242,7 +243,7 @@ describe("the gate, on recorded noise", () => {
   });
 
   test.each(jobs)("favours no side of its harness: %s", (job) => {
-    const { low, high } = locate((pools.get(job) as Restart[]).map(valueOf), 0.001, 0.001);
+    const { low, high } = locate((pools.get(job) as Restart[]).map(gateJob(job).valueOf), 0.001, 0.001);
     expect(low).toBeLessThan(0);
     expect(high).toBeGreaterThan(0);
   });

@@ -53,7 +53,7 @@ describe("a side without a kernel", () => {
     }
     const side = oursSide(dialogue, () => serve({ port: 0 }, tiring));
     side.check();
-    expect(() => takeSample(side, { ms: 0 })).toThrow("Cannot use the sample: connection 36 wrote 2 bytes of");
+    expect(() => takeSample(side, { ms: 0 })).toThrow("Cannot use the sample: connection 0 wrote 4 bytes of");
   });
 
   test("counts an operation for each message in a chunk", () => {
