@@ -37,7 +37,7 @@ export interface GateJob {
 }
 
 /** Jobs end to end that the gate runs: one for each path through the runtime that a server has. */
-const WIRE_JOBS = ["echo", "http", "http16", "browser"];
+const WIRE_JOBS = ["echo", "line16", "http", "http16", "json", "post1k"];
 
 const LONE_EXTENTS: Readonly<Record<Size, LoneExtent>> = {
   full: { warmMs: LONE_WARM_MS, sampleMs: 10, sequences: 5 },

@@ -44,7 +44,7 @@ export async function openSide(jobName: string, sideName: SideName): Promise<Sid
   const job = await loadJob(jobName);
   const make = job.make[sideName];
   if (make === null) throw new Error(`Cannot run the ${sideName} of ${jobName}: there is none`);
-  return make();
+  return await make();
 }
 
 /** Runs rounds for half of `ms` and then times them for `ms`, one slice at least. @throws Error when an operation was not answered. */

@@ -1,24 +1,25 @@
-// Jobs on HTTP: the requests of the bench over sockets, and the handlers as a user writes them.
+// Jobs on HTTP: the requests and handlers of the bench over sockets.
 
-import { bytes, type HttpRequest, json, type Reply, router, serveHttp, text } from "../../../src/http/index.ts";
-import type { Steps } from "../../../src/core/operation.ts";
-import { BROWSER_REQUEST, getRequest } from "../../load/shared/request.ts";
-import { GREETING, LISTING } from "../../servers/shared/answers.ts";
-import { AsyncHttpConnection } from "../../servers/shared/async-http.ts";
-import { CoarseClock } from "../../servers/shared/coarse-clock.ts";
+import { bytes, router, serveHttp } from "../../../src/http/index.ts";
+import { BROWSER_REQUEST, getRequest, postRequest } from "../../load/shared/request.ts";
+import { GREETING, millFor } from "../../servers/shared/answers.ts";
+import { GREETING_ROUTE, ROUTES } from "../../servers/shared/handlers.ts";
 import type { LoneJob } from "../shared/job.ts";
-import { type Dialogue, floorSide, oursSide, twinSide } from "../shared/served.ts";
+import { type Dialogue, floorSide, oursSide } from "../shared/served.ts";
 
-const BODY = "flour and water ".repeat(64);
-
-function* echoBody(request: HttpRequest): Steps<Reply> {
-  return bytes(yield* request.bytes());
-}
+const BODY_BYTES = 1_024;
+const AGENT = "millrace-bench/1";
 
 const handler = router([
-  ["GET", "/", () => text(GREETING)],
-  ["GET", "/json", () => json(LISTING)],
-  ["POST", "/echo", echoBody],
+  GREETING_ROUTE,
+  ...ROUTES,
+  [
+    "POST",
+    "/echo",
+    function* (request) {
+      return bytes(yield* request.bytes());
+    },
+  ],
 ]);
 
 /** `count` times `request`, each answered with 200 and `body`. */
@@ -32,37 +33,25 @@ function requests(request: string, body: string, count = 1): Dialogue {
   return { chunk: request.repeat(count), operations: count, isAnswer };
 }
 
-function job(name: string, about: string, dialogue: Dialogue, hasTwin: boolean): LoneJob {
-  const twin = (): ReturnType<typeof twinSide> => {
-    const clock = new CoarseClock();
-    return twinSide(dialogue, (conn) => new AsyncHttpConnection(conn, handler, clock).run());
-  };
+function job(name: string, about: string, dialogue: Dialogue): LoneJob {
   return {
     name,
     about,
     make: {
       ours: () => oursSide(dialogue, () => serveHttp({ port: 0 }, handler)),
-      twin: hasTwin ? twin : null,
+      twin: async () => (await import("../twins.ts")).httpTwin(dialogue),
       floor: () => floorSide(dialogue),
     },
   };
 }
 
 const get = getRequest("/");
-const post = getRequest("/echo", [`Content-Length: ${BODY.length}`]).replace("GET", "POST") + BODY;
+const post = postRequest("/echo", BODY_BYTES);
+const getJson = getRequest("/json", ["Accept: */*", `User-Agent: ${AGENT}`]);
+const JSON_TEXT = JSON.stringify(millFor(AGENT));
 
-export const http: LoneJob = job("http", "GET / with Host only", requests(get, GREETING), true);
-export const http16: LoneJob = job("http16", "the same, 16 requests a chunk", requests(get, GREETING, 16), true);
-export const browser: LoneJob = job(
-  "browser",
-  "GET / with a head of 600 bytes",
-  requests(BROWSER_REQUEST, GREETING),
-  true,
-);
-export const jsonReply: LoneJob = job(
-  "json",
-  "a value of 1,024 bytes made into JSON",
-  requests(getRequest("/json"), JSON.stringify(LISTING)),
-  true,
-);
-export const post1k: LoneJob = job("post1k", "POST of 1,024 bytes, which come back", requests(post, BODY), false);
+export const http: LoneJob = job("http", "GET / with Host only", requests(get, GREETING));
+export const http16: LoneJob = job("http16", "the same, 16 requests a chunk", requests(get, GREETING, 16));
+export const browser: LoneJob = job("browser", "GET / with a head of 600 bytes", requests(BROWSER_REQUEST, GREETING));
+export const jsonReply: LoneJob = job("json", "JSON, a field read and one added", requests(getJson, JSON_TEXT));
+export const post1k: LoneJob = job("post1k", "POST of 1 KB, which comes back", requests(post, post.slice(-BODY_BYTES)));

@@ -3,9 +3,9 @@
 import type { Steps } from "../../../src/core/operation.ts";
 import type { Conn } from "../../../src/net/conn.ts";
 import { serve } from "../../../src/net/serve.ts";
-import type { AsyncConn } from "../../servers/shared/async-conn.ts";
+import { answerTo } from "../../servers/shared/answers.ts";
 import type { LoneJob } from "../shared/job.ts";
-import { type Dialogue, floorSide, oursSide, twinSide } from "../shared/served.ts";
+import { type Dialogue, floorSide, oursSide } from "../shared/served.ts";
 
 const MESSAGE = "over the weir ".repeat(5).slice(0, 64);
 const ECHO: Dialogue = { chunk: MESSAGE, operations: 1, isAnswer: (answer) => answer === MESSAGE };
@@ -14,21 +14,12 @@ function* echoHandler(conn: Conn): Steps<void> {
   for (let data: Uint8Array | null; (data = yield* conn.read()) !== null;) yield* conn.write(data);
 }
 
-async function asyncEcho(conn: AsyncConn): Promise<void> {
-  for (;;) {
-    const data = await conn.read();
-    if (data === null) return;
-    const full = conn.write(data);
-    if (full !== undefined) await full;
-  }
-}
-
 export const echo: LoneJob = {
   name: "echo",
   about: "64 bytes there and back",
   make: {
     ours: () => oursSide(ECHO, () => serve({ port: 0 }, echoHandler)),
-    twin: () => twinSide(ECHO, asyncEcho),
+    twin: async () => (await import("../twins.ts")).echoTwin(ECHO),
     floor: () => floorSide(ECHO),
   },
 };
@@ -43,7 +34,7 @@ const LINE16: Dialogue = {
 };
 
 function* lineHandler(conn: Conn): Steps<void> {
-  for (let line: string | null; (line = yield* conn.readLine()) !== null;) yield* conn.write(`PONG ${line.slice(5)}\n`);
+  for (let line: string | null; (line = yield* conn.readLine()) !== null;) yield* conn.write(`${answerTo(line)}\n`);
 }
 
 export const line16: LoneJob = {
@@ -51,7 +42,7 @@ export const line16: LoneJob = {
   about: "`PING n` answered by `PONG n`, 16 lines a chunk",
   make: {
     ours: () => oursSide(LINE16, () => serve({ port: 0 }, lineHandler)),
-    twin: null,
+    twin: async () => (await import("../twins.ts")).lineTwin(LINE16),
     floor: () => floorSide(LINE16),
   },
 };

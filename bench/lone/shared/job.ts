@@ -19,13 +19,16 @@ export interface Side {
 /** Numbers of things done. */
 export type Counts = Readonly<{ [what: string]: number }>;
 
+/** Sets up a side. Twins load their code only then: it rests on inner parts of the sources, and a tree that lacks one can still run our side. */
+export type MakeSide = () => Side | Promise<Side>;
+
 /** One job. */
 export interface LoneJob {
   readonly name: string;
   /** What one operation is, for the report. */
   readonly about: string;
   /** Makes a side; `null` where there is none. */
-  readonly make: { readonly ours: () => Side } & Readonly<Record<"twin" | "floor", (() => Side) | null>>;
+  readonly make: { readonly ours: MakeSide } & Readonly<Record<"twin" | "floor", MakeSide | null>>;
 }
 
 /** Connections that take turns: as many as the jobs over sockets have. */

@@ -4,7 +4,6 @@
 import { runOn } from "../../../src/core/run.ts";
 import type { Operation } from "../../../src/core/operation.ts";
 import { Scheduler } from "../../../src/core/scheduler.ts";
-import { AsyncConn } from "../../servers/shared/async-conn.ts";
 import { CONNECTIONS, type Counts, type Side } from "./job.ts";
 import { feed, FakeSocket, type Line, LoneHost } from "./world.ts";
 
@@ -38,17 +37,6 @@ export function oursSide(dialogue: Dialogue, server: () => Operation<unknown>): 
   return { ...sideOf(dialogue, lines, roundEnded), counts: () => ({ ...writesOf(lines), ...counts() }) };
 }
 
-/** The twin's side: `serve` is called for each connection, as `listenAsync` does. */
-export function twinSide(dialogue: Dialogue, serve: (conn: AsyncConn) => Promise<void>): Side {
-  const lines = Array.from({ length: CONNECTIONS }, (): Line => {
-    const socket = new FakeSocket();
-    const conn = new AsyncConn(socket as unknown as ConstructorParameters<typeof AsyncConn>[0]);
-    void serve(conn);
-    return { socket, data: (chunk) => conn.data(chunk) };
-  });
-  return sideOf(dialogue, lines, () => {});
-}
-
 /** The floor: every chunk is thrown back as it is. */
 export function floorSide({ chunk, operations }: Dialogue): Side {
   const lines = Array.from({ length: CONNECTIONS }, (): Line => {
@@ -58,7 +46,12 @@ export function floorSide({ chunk, operations }: Dialogue): Side {
   return sideOf({ chunk, operations, isAnswer: (answer) => answer === chunk }, lines, () => {});
 }
 
-function sideOf({ chunk, operations, isAnswer }: Dialogue, lines: readonly Line[], roundEnded: () => void): Side {
+/** A side that feeds `lines` and calls `roundEnded` behind each round. @throws Error when the first answer is wrong. */
+export function sideOf(
+  { chunk, operations, isAnswer }: Dialogue,
+  lines: readonly Line[],
+  roundEnded: () => void,
+): Side {
   const bytes = Buffer.from(chunk, "latin1");
   let rounds = 0;
   const round = (): void => {
