@@ -35,8 +35,8 @@ export interface Sample {
 }
 
 const SLICE_NS = 100_000;
-/** Run before a sample and not timed: after a wait for the other side's sample the caches are cold and the heap is swept. */
-const RUN_IN_SHARE = 0.5;
+/** Part of a sample's length that is run before it and not timed: after the other side's sample the caches are cold and the heap is swept. */
+export const RUN_IN_SHARE = 0.5;
 const FIRST_ROUNDS = 10;
 
 /** Sets up a side. @throws Error when the job has no such side, or answers wrongly. */
@@ -47,7 +47,7 @@ export async function openSide(jobName: string, sideName: SideName): Promise<Sid
   return await make();
 }
 
-/** Runs rounds for half of `ms` and then times them for `ms`, one slice at least. @throws Error when an operation was not answered. */
+/** Runs in, then times rounds for `ms`, one slice at least. @throws Error when an operation was not answered. */
 export function takeSample(side: Side, { ms }: SampleCommand): Sample {
   runFor(side, ms * RUN_IN_SHARE);
   const before = process.cpuUsage();

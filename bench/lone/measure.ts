@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 import { Child } from "../measure/processes.ts";
-import { type CountCommand, READY, type Sample, type SampleCommand } from "./child.ts";
+import { type CountCommand, READY, RUN_IN_SHARE, type Sample, type SampleCommand } from "./child.ts";
 import type { Counts, SideName } from "./shared/job.ts";
 
 /** What one of the two processes runs. */
@@ -54,8 +54,9 @@ export async function measureRestart(
 ): Promise<LoneRestart> {
   await using first = await open(restart % 2 === 0 ? a : b);
   await using second = await open(restart % 2 === 0 ? b : a);
+  const slice = Math.min(WARM_SLICE_MS, extent.warmMs) / (1 + RUN_IN_SHARE);
   for (let warmed = 0; warmed < extent.warmMs; warmed += WARM_SLICE_MS)
-    for (const child of [first, second]) await sample(child, Math.min(WARM_SLICE_MS, extent.warmMs));
+    for (const child of [first, second]) await sample(child, slice);
   for (const { pid } of [first, second]) bindToLastCore(pid);
   const [childA, childB] = restart % 2 === 0 ? [first, second] : [second, first];
   const results: { a: Sample[]; b: Sample[] } = { a: [], b: [] };
