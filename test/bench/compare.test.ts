@@ -16,6 +16,8 @@ import manifest from "../../package.json" with { type: "json" };
 
 const ROOT = join(import.meta.dir, "..", "..");
 const silent = (): void => {};
+/** Of tests that start several processes. */
+const PATIENT = { timeout: 30_000 };
 
 /** A folder of its own, gone with the test. */
 class Folder implements Disposable {
@@ -71,34 +73,38 @@ function repository(): Folder {
 const worktrees = (folder: Folder): number => folder.git("worktree", "list").split("\n").length;
 
 describe("openTrees", () => {
-  test("puts the merge-base and the working tree side by side, both with the bench of the working tree", () => {
-    using folder = repository();
-    const mergeBase = folder.git("rev-parse", "main");
-    folder.git("checkout", "-q", "main");
-    folder.write("src/a.ts", "export const version = 99;\n");
-    folder.commit();
-    folder.git("checkout", "-q", "branch");
-    folder.write("src/a.ts", "export const version = 3;\n");
-    let trees: Trees;
-    {
-      using opened = openTrees("main", folder.path);
-      trees = opened;
-      const read = (tree: string, name: string): string => readFileSync(join(tree, name), "utf8");
-      expect(read(trees.base, "src/a.ts")).toContain("version = 1");
-      expect(read(trees.head, "src/a.ts")).toContain("version = 3");
-      for (const tree of [trees.base, trees.head]) {
-        expect(read(tree, "bench/b.ts")).toBe("new\n");
-        expect(existsSync(join(tree, "bench/gone.ts"))).toBe(false);
-        expect(existsSync(join(tree, "bench/results"))).toBe(false);
+  test(
+    "puts the merge-base and the working tree side by side, both with the bench of the working tree",
+    PATIENT,
+    () => {
+      using folder = repository();
+      const mergeBase = folder.git("rev-parse", "main");
+      folder.git("checkout", "-q", "main");
+      folder.write("src/a.ts", "export const version = 99;\n");
+      folder.commit();
+      folder.git("checkout", "-q", "branch");
+      folder.write("src/a.ts", "export const version = 3;\n");
+      let trees: Trees;
+      {
+        using opened = openTrees("main", folder.path);
+        trees = opened;
+        const read = (tree: string, name: string): string => readFileSync(join(tree, name), "utf8");
+        expect(read(trees.base, "src/a.ts")).toContain("version = 1");
+        expect(read(trees.head, "src/a.ts")).toContain("version = 3");
+        for (const tree of [trees.base, trees.head]) {
+          expect(read(tree, "bench/b.ts")).toBe("new\n");
+          expect(existsSync(join(tree, "bench/gone.ts"))).toBe(false);
+          expect(existsSync(join(tree, "bench/results"))).toBe(false);
+        }
+        expect(trees.baseName).toBe(mergeBase.slice(0, 12));
+        expect(trees.headName).toEndWith(" with uncommitted changes");
+        expect(worktrees(folder)).toBe(2);
       }
-      expect(trees.baseName).toBe(mergeBase.slice(0, 12));
-      expect(trees.headName).toEndWith(" with uncommitted changes");
-      expect(worktrees(folder)).toBe(2);
-    }
-    expect([existsSync(trees.base), existsSync(trees.head), worktrees(folder)]).toEqual([false, false, 1]);
-  });
+      expect([existsSync(trees.base), existsSync(trees.head), worktrees(folder)]).toEqual([false, false, 1]);
+    },
+  );
 
-  test("leaves nothing behind when the base cannot be installed, and says why", () => {
+  test("leaves nothing behind when the base cannot be installed, and says why", PATIENT, () => {
     using folder = repository();
     folder.git("checkout", "-q", "main");
     folder.write("package.json", '{ "name": "a", "dependencies": { "b": "file:./nowhere" } }\n');
@@ -131,7 +137,7 @@ describe("the jobs of the gate", () => {
     expect(() => gateJobsNamed(["ftp"])).toThrow('Cannot compare the job "ftp": it is none of ours');
   });
 
-  test("measure restarts of pairs on either layer", async () => {
+  test("measure restarts of pairs on either layer", PATIENT, async () => {
     using trees = openSameTrees();
     for (const job of gateJobsNamed(["echo"])) {
       const restarts = await job.measure(trees, 2, "smoke");
@@ -168,7 +174,7 @@ describe("countChanges", () => {
     expect(changes.map(isWorse)).toEqual([false, true]);
   });
 
-  test("finds nothing between a tree and itself, and the counts that are held", async () => {
+  test("finds nothing between a tree and itself, and the counts that are held", PATIENT, async () => {
     using trees = openSameTrees();
     for (const job of ["echo", "http16"]) expect(await countChanges(job, trees)).toEqual([]);
   });
@@ -184,7 +190,7 @@ describe("runGate", () => {
   });
   const named = { headName: "new", baseName: "old", [Symbol.dispose]: silent };
 
-  test("fails when a count has risen, in a smoke run too", async () => {
+  test("fails when a count has risen, in a smoke run too", PATIENT, async () => {
     const same = 'console.log("ready"); for await (const line of console) console.log(JSON.stringify({ result: ';
     const sample = "{ quietNs: 1, cpuNs: 1, operations: 1 }";
     const program = (writes: number): string =>
@@ -199,7 +205,7 @@ describe("runGate", () => {
     expect(reportOf(outcome)).toContain("**worse**: echo, kernel writes an operation: 1 before, 2 now");
   });
 
-  test("names the jobs that the base cannot run, with the reason, and compares the others", async () => {
+  test("names the jobs that the base cannot run, with the reason, and compares the others", PATIENT, async () => {
     using base = treeOf(`
       if (process.argv[2] !== "echo") { console.log("export 'serveHttp' not found"); process.exit(1); }
       console.log("ready");
@@ -216,7 +222,7 @@ describe("runGate", () => {
     expect(reportOf(outcome)).toContain(`**Not compared**, because a tree cannot run it:\n\n- lone http: ${reason}`);
   });
 
-  test("refuses a base that can run nothing of a layer, and a head that cannot run a job", async () => {
+  test("refuses a base that can run nothing of a layer, and a head that cannot run a job", PATIENT, async () => {
     using broken = treeOf('console.log("no such export");');
     const startedAt = performance.now();
     await expect(runGate({ head: ROOT, base: broken.path, ...named }, { ...options, startedAt })).rejects.toThrow(
@@ -227,7 +233,7 @@ describe("runGate", () => {
     );
   });
 
-  test("says what the base's server lacks", async () => {
+  test("says what the base's server lacks", PATIENT, async () => {
     using base = new Folder();
     base.write("src/a.ts", "export const b = 1;\n");
     base.write("bench/servers/generator.ts", 'import { serveHttp } from "../../src/a.ts";\nserveHttp();\n');
@@ -301,7 +307,7 @@ function command(...args: string[]): { code: number; out: string; err: string } 
 }
 
 describe("bench:compare", () => {
-  test("ends with 2 and the reason when it cannot compare", () => {
+  test("ends with 2 and the reason when it cannot compare", PATIENT, () => {
     for (const [args, reason] of [
       [[], "Cannot compare: one of --base and --self is needed"],
       [["--self", "--base", "HEAD"], "Cannot compare: one of --base and --self is needed"],
@@ -316,7 +322,7 @@ describe("bench:compare", () => {
     }
   });
 
-  test("compares the working tree with itself, and appends to a summary", () => {
+  test("compares the working tree with itself, and appends to a summary", PATIENT, () => {
     using folder = new Folder();
     folder.write("summary.md", "before\n");
     const summary = join(folder.path, "summary.md");
