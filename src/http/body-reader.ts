@@ -1,6 +1,7 @@
 // Reading a request body, chunk by chunk with backpressure: what is not read stays in the receive buffer, and above its mark the socket is
 // paused.
 
+import { BODY_BYTES_AHEAD_MAX } from "../config.ts";
 import { type Operation, usedAsValue } from "../core/operation.ts";
 
 import { ReadingLeaf } from "../net/reading.ts";
@@ -103,9 +104,12 @@ class BodyLeaf extends BodyReadingLeaf<Uint8Array | null> {
 /** Takes piece after piece as they come, in the callbacks that bring them: its task is resumed once, when the body is whole. */
 class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
   #asked = false;
-  /** The first piece, which most often is the whole body; all of them once there are more. */
+  /** The first piece, which most often is the whole body; all of them once there are more, where they do not go into their places at once. */
   #first: Uint8Array | null = null;
   #pieces: Pieces | null = null;
+  /** Room for a body that was announced to be of moderate length: pieces are copied while they are in the caches. */
+  #whole: Uint8Array | null = null;
+  #filled = 0;
 
   /** @throws ProtocolError as every operation that is taken for its value */
   override toJSON(): never {
@@ -134,12 +138,20 @@ class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
   }
 
   protected take(): Uint8Array {
-    return this.#pieces?.join() ?? this.#first ?? new Uint8Array(0);
+    return this.#whole ?? this.#pieces?.join() ?? this.#first ?? new Uint8Array(0);
   }
 
   #add(piece: Uint8Array): void {
     if (this.#first === null) {
       this.#first = piece;
+      const { announcedBytes } = this.exchange;
+      const bytes = piece.length + announcedBytes;
+      if (announcedBytes === 0 || bytes > BODY_BYTES_AHEAD_MAX) return;
+      this.#whole = Buffer.allocUnsafeSlow(bytes);
+    }
+    if (this.#whole !== null) {
+      this.#whole.set(piece, this.#filled);
+      this.#filled += piece.length;
       return;
     }
     if (this.#pieces === null) {
