@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 
 import { type Arm, ARMS, armNamed, armsNamed } from "./measure/arms.ts";
-import { countOf, listOf } from "./measure/flags.ts";
+import { commandLine, countOf, listOf } from "./measure/flags.ts";
 import { type Job, JOBS, jobsNamed } from "./measure/jobs.ts";
 import {
   type Capacity,
@@ -155,12 +155,13 @@ if (settings === null) {
 }
 const machine = describeMachine();
 const startedAt = new Date().toISOString();
+const command = commandLine("bench:load");
 const options = {
   ...settings,
   jobs: settings.jobs.map(({ name }) => name),
   arms: settings.arms?.map(({ name }) => name) ?? "default",
 };
-const results: LoadResults = { machine, startedAt, options, ...(await measure(settings)) };
+const results: LoadResults = { machine, startedAt, command, options, ...(await measure(settings)) };
 await saveResults("load", startedAt, results);
 console.log(loadReportOf(results));
 if (!isAllRight(results)) {

@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 
 import { type Arm, armNamed } from "./measure/arms.ts";
-import { countOf, listOf, openFilesMax } from "./measure/flags.ts";
+import { commandLine, countOf, listOf, openFilesMax } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { saveResults } from "./measure/results.ts";
 import { type ConnectionsResult, measureConnections, type Wire } from "./scale/connections.ts";
@@ -158,6 +158,7 @@ if (settings === null) {
 }
 const machine = describeMachine();
 const startedAt = new Date().toISOString();
-const results: ScaleResults = { machine, startedAt, options: { ...settings }, ...(await measure(settings)) };
+const command = commandLine("bench:scale");
+const results: ScaleResults = { machine, startedAt, command, options: { ...settings }, ...(await measure(settings)) };
 await saveResults("scale", startedAt, results);
 console.log(scaleReportOf(results));

@@ -20,7 +20,8 @@ export interface LoadTable {
 
 /** Most that our p99 may be of another arm's, at half load of the job `http`. */
 export const P99_AT_MOST: Readonly<Record<string, number>> = { raw: 1.1, "bun-serve": 1 };
-const P99_JOB = "http";
+/** The job that they are laid down for. */
+export const P99_JOB = "http";
 /** By how much the A/A control's interval may leave 1 for the ratios of p99 to count: by what the limits ask to tell apart. */
 const CONTROL_WIDTH_MAX = 0.1;
 
@@ -152,12 +153,15 @@ function openTables(results: LoadResults, job: string): LoadTable[] {
 const OPEN_NOTE =
   "Microseconds from the intended time. Percentiles are medians over bursts; those of all, and the greatest, are over all requests of all bursts.";
 
+/** Whether a control of p99 lets its ratios count. */
+export function p99ControlHolds({ low, high }: Estimate): boolean {
+  return low <= 1 && high >= 1 && low > 1 - CONTROL_WIDTH_MAX && high < 1 + CONTROL_WIDTH_MAX;
+}
+
 function controlNote(comparison: OpenComparison): string[] {
   if (comparison.a !== comparison.b) return [];
-  const { low, high } = p99Ratio(comparison, () => true);
-  const holds = low <= 1 && high >= 1 && low > 1 - CONTROL_WIDTH_MAX && high < 1 + CONTROL_WIDTH_MAX;
   return [
-    holds
+    p99ControlHolds(p99Ratio(comparison, () => true))
       ? "By the A/A control the ratios count."
       : "By the A/A control the ratios do NOT count: too noisy a machine, or too few pairs.",
   ];

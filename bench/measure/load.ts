@@ -81,6 +81,8 @@ export interface OpenComparison {
 export interface LoadResults {
   readonly machine: Machine;
   readonly startedAt: string;
+  /** The command line that measured it. */
+  readonly command?: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly saturation: readonly SaturationRuns[];
   readonly capacities: readonly Capacity[];

@@ -2,23 +2,25 @@
 
 import { ARMS } from "../measure/arms.ts";
 import type { Machine } from "../measure/machine.ts";
+import type { LoadResults } from "../measure/load.ts";
 import type { Results } from "../measure/results.ts";
+import type { ScaleResults } from "../scale/results.ts";
 import {
   controlSection,
   controlsOf,
   cpuRatiosOf,
   cpuSectionsOf,
-  idleSections,
+  idleEchoSections,
   largerWhenIdle,
   rateRowsOf,
   slowerAtSaturation,
 } from "./from-arms.ts";
-import { laterThanOthers, type LoadResults, percentileSections } from "./from-load.ts";
-import { type ScaleResults, scaleSections, slowerToStart } from "./from-scale.ts";
+import { loadRateRowsOf, p99RatiosOf, percentileSections } from "./from-load.ts";
+import { growthRatiosOf, idleRatiosOf, idleSections, scaleSections, startRatiosOf } from "./from-scale.ts";
 import { type Block, type Ratio, type RatioPlot, type ReportModel, type Section, table, text } from "./model.ts";
+import { notShownBetter } from "./ratio-cells.ts";
 import { rateSection } from "./rates.ts";
 import { countVerdicts } from "./verdict.ts";
-import { withInterval } from "./words.ts";
 
 /** Results of each kind; of one kind there may be several, each a session of its own. */
 export interface Saved {
@@ -41,19 +43,20 @@ export function buildReport(saved: Saved): ReportModel {
   const sessions: Session[] = [...arms, ...load, ...scale];
   if (sessions.length === 0) throw new Error("Cannot make a report: there are no results");
   const ratios = arms.flatMap(cpuRatiosOf);
-  const rates = [...load.flatMap(({ saturated }) => saturated), ...arms.flatMap(rateRowsOf)];
+  const rates = [...load.flatMap(loadRateRowsOf), ...arms.flatMap(rateRowsOf)];
   const title = "CPU time of a request, millrace over others";
   const plot: RatioPlot | null = ratios.length === 0 ? null : { kind: "ratios", title, ratios };
   return {
     title: "millrace: what was measured",
-    lead: leadOf(sessions, ratios),
+    lead: leadOf(sessions, boundsOf(saved, ratios)),
     plot,
     sections: [
       ...(rates.length === 0 ? [] : [rateSection(rates)]),
       ...(plot === null ? [] : [cpuSection(plot), ...arms.flatMap(cpuSectionsOf)]),
       ...load.flatMap(percentileSections),
       ...scale.flatMap(scaleSections),
-      ...arms.flatMap(idleSections),
+      ...scale.flatMap(idleSections),
+      ...arms.flatMap(idleEchoSections),
       ...(plot === null ? [] : [controlSection(arms.flatMap(controlsOf))]),
       notFasterSection(saved, ratios),
       sessionSection(sessions),
@@ -62,13 +65,20 @@ export function buildReport(saved: Saved): ReportModel {
   };
 }
 
-function leadOf(sessions: readonly Session[], ratios: readonly Ratio[]): string[] {
+/** Everything for which a bound is laid down. */
+function boundsOf({ load, scale }: Saved, cpu: readonly Ratio[]): Ratio[] {
+  const all = [
+    ...cpu,
+    ...load.flatMap(p99RatiosOf),
+    ...[growthRatiosOf, idleRatiosOf, startRatiosOf].flatMap((ratiosOf) => scale.flatMap(ratiosOf)),
+  ];
+  return all.filter(({ atMost }) => atMost !== null);
+}
+
+function leadOf(sessions: readonly Session[], bounds: readonly Ratio[]): string[] {
   const machines = [...new Set(sessions.map(({ machine }) => describe(machine)))];
-  const bounds = ratios.filter(({ atMost }) => atMost !== null);
   const count =
-    bounds.length === 0
-      ? []
-      : [`Bounds on CPU time: ${countVerdicts(bounds.map(({ verdict }) => verdict))}, of ${bounds.length}.`];
+    bounds.length === 0 ? [] : [`Bounds: ${countVerdicts(bounds.map(({ verdict }) => verdict))}, of ${bounds.length}.`];
   const isSmoke = sessions.some(({ command }) => command?.includes("--quick") === true);
   return [...machines, ...count, ...(isSmoke ? ["A smoke run is among these results: NO figure of it counts."] : [])];
 }
@@ -88,25 +98,16 @@ function cpuSection(plot: RatioPlot): Section {
 
 /** All where ours is not shown to be the better. */
 function notFasterSection({ arms, load, scale }: Saved, ratios: readonly Ratio[]): Section {
-  const title = "What is not faster";
-  const dearer = ratios
-    .filter(({ estimate }) => estimate.low > 1)
-    .toSorted((a, b) => b.estimate.median - a.estimate.median);
-  const alike = ratios.filter(({ estimate: { low, high } }) => low <= 1 && high >= 1);
   const lines = [
-    ...dearer.map((ratio) => notFaster(ratio, `costs more, ${withInterval(ratio.estimate)} of it`)),
-    ...alike.map((ratio) => notFaster(ratio, `no difference shown, ${withInterval(ratio.estimate)}`)),
+    ...notShownBetter(ratios, "costs more"),
     ...arms.flatMap(slowerAtSaturation),
-    ...load.flatMap(laterThanOthers),
-    ...scale.flatMap(slowerToStart),
+    ...notShownBetter(load.flatMap(p99RatiosOf), "later"),
+    ...notShownBetter(scale.flatMap(startRatiosOf), "more"),
+    ...notShownBetter(scale.flatMap(idleRatiosOf), "more"),
     ...arms.flatMap(largerWhenIdle),
   ];
-  if (lines.length === 0) return { title, level: 2, blocks: [text("Of what was measured here, nothing.")] };
-  return { title, level: 2, blocks: [{ kind: "list", lines }] };
-}
-
-function notFaster({ job, against, verdict }: Ratio, what: string): string {
-  return `\`${job}\` against ${against}: ${what}${verdict === "void" ? " (does not count)" : ""}`;
+  const said: Block = lines.length === 0 ? text("Of what was measured here, nothing.") : { kind: "list", lines };
+  return { title: "What is not faster", level: 2, blocks: [said] };
 }
 
 function sessionSection(sessions: readonly Session[]): Section {
@@ -140,8 +141,11 @@ function legendSections({ arms, load, scale }: Saved): Section[] {
       ...comparisons.flatMap(({ a, b }) => [a, b]),
       ...idle.map(({ arm }) => arm),
     ]),
-    ...load.flatMap(({ saturated, openLoop }) => [...saturated, ...openLoop].map(({ arm }) => arm)),
-    ...scale.flatMap(({ connections, starts }) => [...connections, ...starts].map(({ arm }) => arm)),
+    ...load.flatMap(({ saturation, open }) => [
+      ...saturation.map(({ arm }) => arm),
+      ...open.flatMap(({ a, b }) => [a, b]),
+    ]),
+    ...scale.flatMap(({ connections, idle }) => [...connections, ...idle].map(({ arm }) => arm)),
   ]);
   const lines = ARMS.filter(({ name }) => names.has(name)).map(({ name, about }) => `${name}: ${about}`);
   return lines.length === 0 ? [] : [{ title: "The arms", level: 2, blocks: [{ kind: "list", lines }] }];

@@ -8,9 +8,10 @@ import type { Results } from "../measure/results.ts";
 import type { Comparison } from "../measure/rounds.ts";
 import { controlHolds, type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
 import { type Block, type Cell, type Ratio, type Section, table, text } from "./model.ts";
+import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
 import type { RateRow } from "./rates.ts";
 import { controlsHold, VERDICT_WORDS, verdictOf } from "./verdict.ts";
-import { interval, microseconds, ratio, whole, withInterval } from "./words.ts";
+import { interval, microseconds, ratio as ratioText, whole, withInterval } from "./words.ts";
 
 /** The control of a job: an arm against itself. */
 export interface Control {
@@ -109,6 +110,8 @@ function rateOf(
 ): RateRow {
   return {
     ...where,
+    // A burst with a wrong answer ends the bench.
+    isWrong: false,
     perSecond: median(bursts.map(answersPerSecond)),
     perCoreSecond: 1e9 / median(bursts.map(cpuPerAnswer)),
     serverBusy: median(bursts.map(({ serverCpuNs, wallNs }) => serverCpuNs / wallNs)),
@@ -135,31 +138,20 @@ export function cpuSectionsOf(results: Results): Section[] {
     const ours: Cell[] = [job.arms[0], "1", "", "", "", cpu(job.arms[0]), "1"];
     const rows = held.map(({ comparison, ratio }) => cpuRow(comparison, ratio, cpu(comparison.b)));
     // What is to be known first comes first: a phone shows four columns.
-    const numbers = "-##-###";
-    const columns = ["arm", "ours/theirs", "at most", "verdict", "95 %", "CPU us/request", "requests/s, ours/theirs"];
+    const columns = ["arm", ...RATIO_COLUMNS, "CPU us/request", "requests/s, ours/theirs"];
     return {
       title: `${job.name}: ${job.about}`,
       level: 3,
       blocks: [
-        table(columns, numbers, [...(byArm.has(job.arms[0]) ? [ours] : []), ...rows]),
+        table(columns, `-${RATIO_NUMBERS}##`, [...(byArm.has(job.arms[0]) ? [ours] : []), ...rows]),
         ...notesOf(job.name, results),
       ],
     };
   });
 }
 
-function cpuRow(comparison: Comparison, { estimate, atMost, verdict }: Ratio, cpu: string): Cell[] {
-  const bound = atMost === null ? "" : atMost.toFixed(2);
-  const judged = { text: VERDICT_WORDS[verdict], verdict };
-  return [
-    comparison.b,
-    ratio(estimate.median),
-    bound,
-    judged,
-    interval(estimate),
-    cpu,
-    ratio(rateRatio(comparison).median),
-  ];
+function cpuRow(comparison: Comparison, ratio: Ratio, cpu: string): Cell[] {
+  return ratioRow(comparison.b, ratio, cpu, ratioText(rateRatio(comparison).median));
 }
 
 /** What is said below a table: whether the baseline is well written. */
@@ -189,7 +181,7 @@ export function controlSection(controls: readonly Control[]): Section {
     return [
       job,
       arm,
-      ratio(estimate.median),
+      ratioText(estimate.median),
       interval(estimate),
       { text: verdict === "holds" ? "counts" : VERDICT_WORDS.void, verdict },
     ];
@@ -211,22 +203,25 @@ function idleRatio(ours: IdleResult, theirs: IdleResult): Estimate | null {
   return estimate(pairRatios(ours.all, theirs.all).map((each) => [each]));
 }
 
-/** Memory of idle connections; none when it was not measured. */
-export function idleSections({ idle }: Results): Section[] {
+/** Memory of idle connections that have echoed; none when it was not measured. */
+export function idleEchoSections({ idle }: Results): Section[] {
   const [ours] = idle;
   if (ours === undefined) return [];
   const rows = idle.map((result): Cell[] => {
     const held = idleRatio(ours, result);
-    const ratios = [ratio(result === ours ? 1 : result.ratio), held === null ? "" : interval(held)];
+    const ratios = [ratioText(result === ours ? 1 : result.ratio), held === null ? "" : interval(held)];
     return [result.arm, whole(result.connections), whole(result.bytesEach), ...ratios];
   });
   const columns = ["arm", "connections", "resident bytes each", "ours/theirs", "95 %"];
-  return [{ title: "Memory of an idle connection", level: 2, blocks: [table(columns, "-####", rows)] }];
+  return [{ title: "Memory of an idle echo connection", level: 2, blocks: [table(columns, "-####", rows)] }];
 }
 
 /** In which idle memory ours is not the smaller. */
 export function largerWhenIdle({ idle }: Results): string[] {
   return idle
     .filter(({ ratio }) => ratio >= 1)
-    .map(({ arm, ratio: larger }) => `an idle connection keeps ${ratio(larger)} times the memory of one of ${arm}`);
+    .map(
+      ({ arm, ratio: larger }) =>
+        `an idle echo connection keeps ${ratioText(larger)} times the memory of one of ${arm}`,
+    );
 }

@@ -1,45 +1,23 @@
 // From the results of `bun run bench:load`: rates by the generators that everybody has, and percentiles of the open loop, which counts a latency
 // from the time at which its request was due.
 
-import type { Machine } from "../measure/machine.ts";
-import { type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
-import { type Axis, type Cell, type LinePlot, type Section, table, text } from "./model.ts";
+import type { OpenLoopResult } from "../load/open-loop.ts";
+import { quantileOf } from "../load/shared/histogram.ts";
+import { isRight } from "../load/shared/saturating.ts";
+import type { LoadResults, OpenComparison } from "../measure/load.ts";
+import { P99_AT_MOST, p99ControlHolds, P99_JOB, p99Ratio } from "../measure/load-report.ts";
+import { median } from "../measure/statistics.ts";
+import { type Axis, type Block, type Cell, type LinePlot, type Ratio, type Section, table, text } from "./model.ts";
+import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
 import type { RateRow } from "./rates.ts";
-import { latency, percent, ratio, whole } from "./words.ts";
-
-/** One run of an arm under an open loop. */
-export interface OpenLoopRow {
-  readonly job: string;
-  readonly arm: string;
-  /** Requests a second offered. */
-  readonly rate: number;
-  readonly connections: number;
-  readonly p50Us: number;
-  readonly p90Us: number;
-  readonly p99Us: number;
-  readonly p999Us: number;
-  readonly maxUs: number;
-  /** The generator's own lateness. */
-  readonly lagP99Us: number;
-  /** Share of its time that it had something to do. */
-  readonly busyShare: number;
-}
-
-/** Everything that one call of `bun run bench:load` has measured. */
-export interface LoadResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly saturated: readonly RateRow[];
-  readonly openLoop: readonly OpenLoopRow[];
-}
+import { verdictOf } from "./verdict.ts";
+import { latency, percent, whole, withInterval } from "./words.ts";
 
 const PERCENTILES = [
-  { at: 0.5, text: "p50", of: ({ p50Us }: OpenLoopRow): number => p50Us },
-  { at: 0.9, text: "p90", of: ({ p90Us }: OpenLoopRow): number => p90Us },
-  { at: 0.99, text: "p99", of: ({ p99Us }: OpenLoopRow): number => p99Us },
-  { at: 0.999, text: "p99.9", of: ({ p999Us }: OpenLoopRow): number => p999Us },
+  { at: 0.5, text: "p50", of: ({ p50Us }: OpenLoopResult): number => p50Us },
+  { at: 0.9, text: "p90", of: ({ p90Us }: OpenLoopResult): number => p90Us },
+  { at: 0.99, text: "p99", of: ({ p99Us }: OpenLoopResult): number => p99Us },
+  { at: 0.999, text: "p99.9", of: ({ p999Us }: OpenLoopResult): number => p999Us },
 ] as const;
 
 /** One in so many is slower: nines at even distances on a logarithmic axis. */
@@ -51,74 +29,115 @@ const AXIS: Axis = {
   marks: PERCENTILES.map(({ at, text }) => ({ at: oneIn(at), text })),
 };
 
+/** How many requests a second each arm answered, by each generator. */
+export function loadRateRowsOf({ saturation }: LoadResults): RateRow[] {
+  return saturation.map(({ job, arm, generator, connections, pipelining, runs }) => {
+    const of = (pick: (run: (typeof runs)[number]) => number): number => median(runs.map(pick));
+    return {
+      job,
+      arm,
+      generator,
+      loadPoint: `closed, ${connections} connections${pipelining > 1 ? `, ${pipelining} ahead` : ""}`,
+      perSecond: of(({ answers, wallNs }) => answers / (wallNs / 1e9)),
+      perCoreSecond: 1e9 / of(({ serverCpuNs, answers }) => serverCpuNs / answers),
+      serverBusy: of(({ serverCpuNs, wallNs }) => serverCpuNs / wallNs),
+      generatorBusy: of(({ generatorCpuNs, wallNs }) => generatorCpuNs / wallNs),
+      isWrong: !runs.every(isRight),
+    };
+  });
+}
+
+/** The ratios of p99 in the open loop. They count where there is a control, and it holds. */
+export function p99RatiosOf({ open }: LoadResults): Ratio[] {
+  return open.filter(({ a, b }) => a !== b).map((comparison) => ratioOf(comparison, open));
+}
+
+function ratioOf(comparison: OpenComparison, open: readonly OpenComparison[]): Ratio {
+  const { job, b } = comparison;
+  const estimate = allPairs(comparison);
+  const controls = open.filter((each) => each.job === job && each.a === each.b).map(allPairs);
+  const counts = controls.length > 0 && controls.every(p99ControlHolds);
+  const atMost = job === P99_JOB ? (P99_AT_MOST[b] ?? null) : null;
+  return { job: `${job}, p99`, against: b, estimate, atMost, verdict: verdictOf(estimate, atMost, counts) };
+}
+
+const allPairs = (comparison: OpenComparison): Ratio["estimate"] => p99Ratio(comparison, () => true);
+
 /** A section of percentiles; none when the open loop did not run. */
-export function percentileSections({ openLoop }: LoadResults): Section[] {
-  if (openLoop.length === 0) return [];
+export function percentileSections({ open }: LoadResults): Section[] {
+  if (open.length === 0) return [];
   const reading = text(
-    "An open loop sends at an absolute schedule, whatever the answers do, and counts a latency from the time at which its request was due. " +
-      "The generator's lag is its own lateness: a latency near it is the generator's. Medians of all runs.",
+    "An open loop sends at an absolute schedule, whatever the answers do, and counts a latency from the time at which its request was due. Percentiles are " +
+      "medians over bursts; `of all` is over all requests of all bursts. The generator's lag is its own lateness: a latency near it is the generator's.",
   );
-  const jobs = [...new Set(openLoop.map(({ job }) => job))];
+  const jobs = [...Map.groupBy(open, ({ job }) => job)];
   return [
     { title: "Percentiles", level: 2, blocks: [reading] },
-    ...jobs.map((job): Section => {
-      const byArm = armsOf(openLoop.filter((row) => row.job === job));
-      return { title: `${job}, open loop`, level: 3, blocks: [percentilePlot(job, byArm), percentileTable(byArm)] };
+    ...jobs.map(([job, comparisons]): Section => {
+      const [{ connections, rate }] = comparisons as [OpenComparison];
+      const title = `${job}: open loop, ${whole(rate)} requests/s on ${connections} connections`;
+      const byArm = burstsByArm(comparisons);
+      return { title, level: 3, blocks: [plotOf(job, byArm), percentileTable(byArm), ...ratioBlocks(comparisons)] };
     }),
   ];
 }
 
-/** The runs of each arm, ours first, as they were measured. */
-function armsOf(rows: readonly OpenLoopRow[]): [string, OpenLoopRow[]][] {
-  return [...Map.groupBy(rows, ({ arm }) => arm)];
+/** All bursts of each arm, ours first; a control runs it twice. */
+function burstsByArm(comparisons: readonly OpenComparison[]): [string, OpenLoopResult[]][] {
+  const byArm = new Map<string, OpenLoopResult[]>();
+  for (const { a, b, rounds } of comparisons) {
+    for (const round of rounds) {
+      byArm.set(a, [...(byArm.get(a) ?? []), ...round.a]);
+      byArm.set(b, [...(byArm.get(b) ?? []), ...round.b]);
+    }
+  }
+  return [...byArm];
 }
 
-function percentilePlot(job: string, byArm: readonly [string, readonly OpenLoopRow[]][]): LinePlot {
-  const series = byArm.map(([name, rows]) => ({
+function plotOf(job: string, byArm: readonly [string, readonly OpenLoopResult[]][]): LinePlot {
+  const series = byArm.map(([name, bursts]) => ({
     name,
-    points: PERCENTILES.map(({ at, of }): [number, number] => [oneIn(at), median(rows.map(of))]),
+    points: PERCENTILES.map(({ at, of }): [number, number] => [oneIn(at), median(bursts.map(of))]),
   }));
-  return { kind: "lines", title: `${job}: latency, us`, x: AXIS, y: { name: "us", scale: "log" }, series };
+  return { kind: "lines", title: `Latency of ${job}, us`, x: AXIS, y: { name: "us", scale: "log" }, series };
 }
 
-function percentileTable(byArm: readonly [string, readonly OpenLoopRow[]][]): Section["blocks"][number] {
-  const [, ours] = byArm[0] as [string, readonly OpenLoopRow[]];
-  const rows = byArm.map(([arm, theirs], i): Cell[] => {
-    const of = (pick: (row: OpenLoopRow) => number): string => latency(median(theirs.map(pick)));
-    const held = i === 0 ? null : p99Ratio(ours, theirs);
+function percentileTable(byArm: readonly [string, readonly OpenLoopResult[]][]): Block {
+  const rows = byArm.map(([arm, bursts]): Cell[] => {
+    const of = (pick: (burst: OpenLoopResult) => number): string => latency(median(bursts.map(pick)));
+    const all = bursts.map(({ histogram }) => histogram);
     return [
       arm,
-      whole(median(theirs.map(({ rate }) => rate))),
       ...PERCENTILES.map(({ of: pick }) => of(pick)),
-      of(({ maxUs }) => maxUs),
-      held === null ? "" : ratio(held.median),
+      latency(quantileOf(all, 0.99)),
+      latency(Math.max(...bursts.map(({ maxUs }) => maxUs))),
       of(({ lagP99Us }) => lagP99Us),
-      percent(median(theirs.map(({ busyShare }) => busyShare))),
+      percent(median(bursts.map(({ busyShare }) => busyShare))),
+      `${bursts.filter(({ saturated }) => saturated !== null).length} of ${bursts.length}`,
     ];
   });
   const names = PERCENTILES.map(({ text }) => text);
-  const columns = ["arm", "offered/s", ...names, "max", "p99, ours/theirs", "generator's lag, p99", "generator busy"];
+  const columns = [
+    "arm",
+    ...names,
+    "p99 of all",
+    "max",
+    "generator's lag, p99",
+    "generator busy",
+    "generator saturated",
+  ];
   return table(columns, "-#########", rows);
 }
 
-/** Of runs that pair up; of the medians where they do not. */
-function p99Ratio(ours: readonly OpenLoopRow[], theirs: readonly OpenLoopRow[]): Estimate {
-  const of = (rows: readonly OpenLoopRow[]): number[] => rows.map(({ p99Us }) => p99Us);
-  if (ours.length === theirs.length) return estimate(pairRatios(of(ours), of(theirs)).map((each) => [each]));
-  return estimate([[median(of(ours)) / median(of(theirs))]]);
-}
-
-/** Where our p99 is not shown to be the lower. */
-export function laterThanOthers({ openLoop }: LoadResults): string[] {
-  const jobs = [...Map.groupBy(openLoop, ({ job }) => job)];
-  return jobs.flatMap(([job, rows]) => {
-    const [[, ours], ...others] = armsOf(rows) as [[string, OpenLoopRow[]], ...[string, OpenLoopRow[]][]];
-    return others.flatMap(([arm, theirs]) => {
-      const held = p99Ratio(ours, theirs);
-      if (held.high < 1) return [];
-      return [
-        `\`${job}\`, open loop: our p99 is ${ratio(held.median)} of that of ${arm}${held.low > 1 ? "" : ", which may be chance"}`,
-      ];
-    });
-  });
+function ratioBlocks(comparisons: readonly OpenComparison[]): Block[] {
+  const rows = comparisons.filter(({ a, b }) => a !== b).map((comparison) => ratioOf(comparison, comparisons));
+  const controls = comparisons.filter(({ a, b }) => a === b);
+  const said = controls.map((control) => text(`A/A control of p99: ${withInterval(allPairs(control))}.`));
+  const none = text("There was NO control: no ratio of p99 here counts.");
+  const ratios = table(
+    ["p99 against", ...RATIO_COLUMNS],
+    `-${RATIO_NUMBERS}`,
+    rows.map((ratio) => ratioRow(ratio.against, ratio)),
+  );
+  return [ratios, ...(said.length === 0 ? [none] : said)];
 }

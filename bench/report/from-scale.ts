@@ -1,124 +1,200 @@
-// From the results of `bun run bench:scale`: what grows with the number of connections, tasks and timers, and what a start costs.
+// From the results of `bun run bench:scale`: what grows with the number of connections, tasks and timers, what an idle connection keeps, what a
+// start costs. Nothing here has an A/A control: the ratios are of one restart each, and their intervals over restarts say how sure they are.
 
-import type { Machine } from "../measure/machine.ts";
-import { median } from "../measure/statistics.ts";
-import { type Axis, type Block, type Cell, type Section, table } from "./model.ts";
-import { microseconds, ratio, whole } from "./words.ts";
+import type { ScaleResults } from "../scale/results.ts";
+import {
+  type ConnectionsRow,
+  connectionsRows,
+  type CrowdRow,
+  crowdRows,
+  GROWTH_MAX,
+  IDLE_RATIO_MAX,
+  idleRows,
+  START_MEMORY_RATIO_MAX,
+  START_RATIO_MAX,
+  startRows,
+} from "../scale/rows.ts";
+import type { Estimate } from "../measure/statistics.ts";
+import { type Block, type Cell, type Ratio, type Section, type Series, table, text } from "./model.ts";
+import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
+import { verdictOf } from "./verdict.ts";
+import { microseconds, percent, whole } from "./words.ts";
 
-/** CPU time of an event with so many connections open. */
-export interface ConnectionsRow {
-  readonly arm: string;
-  readonly connections: number;
-  /** Nanoseconds of the server's CPU time an event, of each run. */
-  readonly cpuNs: readonly number[];
+const OURS = "generator";
+/** What the engine itself gives for the same. */
+const TWINS = { tasks: "async functions", timers: "setTimeout" } as const;
+
+/** Judges a ratio, unless it comes from a smoke run. */
+function judged(results: ScaleResults, job: string, against: string, estimate: Estimate, atMost: number | null): Ratio {
+  const counts = results.options["quick"] !== true;
+  return { job, against, estimate, atMost, verdict: verdictOf(estimate, atMost, counts) };
 }
 
-/** Memory of one of so many. */
-export interface CountRow {
-  readonly what: "tasks" | "timers";
-  readonly count: number;
-  /** Resident bytes of one, of each run. */
-  readonly bytesEach: readonly number[];
+/** The growth of our cost of an event, at a fixed rate: that of a closed loop is flattered by larger batches. */
+export function growthRatiosOf(results: ScaleResults): Ratio[] {
+  const rows = connectionsRows(results.connections).filter(isJudged);
+  return rows.map((row) => growthOf(row, results));
 }
 
-/** A start. */
-export interface StartRow {
-  readonly arm: string;
-  readonly firstAnswerMs: readonly number[];
-  readonly residentBytes: readonly number[];
+const isJudged = ({ arm, rate }: ConnectionsRow): boolean => arm === OURS && rate > 0;
+
+function growthOf(row: ConnectionsRow, results: ScaleResults): Ratio {
+  return judged(
+    results,
+    `${row.wire}, growth with connections`,
+    "itself",
+    row.growth,
+    isJudged(row) ? GROWTH_MAX : null,
+  );
 }
 
-/** Everything that one call of `bun run bench:scale` has measured. */
-export interface ScaleResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly connections: readonly ConnectionsRow[];
-  readonly counts: readonly CountRow[];
-  readonly starts: readonly StartRow[];
+/** Bytes of an idle connection of ours over others'. */
+export function idleRatiosOf(results: ScaleResults): Ratio[] {
+  return idleRows(results.idle).flatMap(({ wire, arm, ratio }) => {
+    const atMost = wire === "http" && arm === "bun-serve" ? IDLE_RATIO_MAX : null;
+    return ratio === null ? [] : [judged(results, `${wire}, an idle connection`, arm, ratio, atMost)];
+  });
 }
 
-const BYTES: Axis = { name: "bytes each", scale: "linear" };
+/** Time to the first answer, and memory then, over Bun.serve's. */
+export function startRatiosOf(results: ScaleResults): Ratio[] {
+  return startRows(results.start).flatMap(({ arm, ratios }) => {
+    if (ratios === null) return [];
+    return [
+      judged(results, `${arm}, start to first answer`, "bun-serve", ratios.firstAnswerMs, START_RATIO_MAX),
+      judged(results, `${arm}, memory after the start`, "bun-serve", ratios.residentAfterStart, START_MEMORY_RATIO_MAX),
+    ];
+  });
+}
 
 /** The sections of scale: those parts that were measured. */
-export function scaleSections({ connections, counts, starts }: ScaleResults): Section[] {
-  const sections: Section[] = [];
-  if (connections.length > 0)
-    sections.push({ title: "CPU time by connections", level: 3, blocks: connectionBlocks(connections) });
-  if (counts.length > 0) sections.push({ title: "Memory of tasks and timers", level: 3, blocks: countBlocks(counts) });
-  if (starts.length > 0) sections.push({ title: "From start to first answer", level: 3, blocks: [startTable(starts)] });
+export function scaleSections(results: ScaleResults): Section[] {
+  const { tasks, timers, start } = results;
+  const sections: Section[] = [
+    ...connectionSections(results),
+    ...crowdSections(crowdRows(tasks).concat(crowdRows(timers))),
+    ...(start.length === 0 ? [] : [startSection(results)]),
+  ];
   return sections.length === 0 ? [] : [{ title: "Scale", level: 2, blocks: [] }, ...sections];
 }
 
-function connectionBlocks(rows: readonly ConnectionsRow[]): Block[] {
-  const byArm = [...Map.groupBy(rows, ({ arm }) => arm)];
-  const series = byArm.map(([name, own]) => ({
-    name,
-    points: own.map(({ connections, cpuNs }): [number, number] => [connections, median(cpuNs) / 1000]),
-  }));
-  const cells = byArm.flatMap(([arm, own]) =>
-    own.map(({ connections, cpuNs }): Cell[] => {
-      const least = median((own[0] as ConnectionsRow).cpuNs);
-      return [arm, whole(connections), microseconds(median(cpuNs)), ratio(median(cpuNs) / least)];
-    }),
+function connectionSections(results: ScaleResults): Section[] {
+  const rows = connectionsRows(results.connections);
+  const groups = Map.groupBy(
+    rows,
+    ({ wire, rate }) => `${wire}, ${rate === 0 ? "closed loop" : `${whole(rate)} events/s offered`}`,
+  );
+  return [...groups].map(([name, own]) => {
+    const series = own.map(({ arm, points }) => ({
+      name: arm,
+      points: points.map(({ connections, cpuNs }): [number, number] => [connections, cpuNs / 1000]),
+    }));
+    return {
+      title: `CPU time by connections: ${name}`,
+      level: 3,
+      blocks: [connectionPlot(name, series), connectionTable(own, results)],
+    };
+  });
+}
+
+function connectionPlot(name: string, series: readonly Series[]): Block {
+  return {
+    kind: "lines",
+    title: `CPU time of an event by open connections, us: ${name}`,
+    x: { name: "connections", scale: "log" },
+    y: { name: "us", scale: "linear" },
+    series,
+  };
+}
+
+function connectionTable(rows: readonly ConnectionsRow[], results: ScaleResults): Block {
+  const cells = rows.map((row) => {
+    const cpu = row.points.map(({ cpuNs }) => microseconds(cpuNs)).join(", ");
+    const events = row.points.map(({ eventsPerSecond }) => whole(eventsPerSecond)).join("; ");
+    const busy = row.points.map(({ generatorBusy }) => percent(generatorBusy)).join(", ");
+    return ratioRow(row.arm, growthOf(row, results), cpu, events, busy);
+  });
+  const counts = (rows[0]?.points ?? []).map(({ connections }) => whole(connections)).join("; ");
+  const [, ...others] = RATIO_COLUMNS;
+  return table(
+    ["arm", "most/fewest", ...others, `CPU us/event at ${counts}`, "events/s", "generator busy"],
+    `-${RATIO_NUMBERS}###`,
+    cells,
+  );
+}
+
+function crowdSections(rows: readonly CrowdRow[]): Section[] {
+  if (rows.length === 0) return [];
+  const series = [...Map.groupBy(rows, ({ crowd }) => crowd)].flatMap(([crowd, own]) => [
+    { name: crowd, points: bytesOf(own, "ours") },
+    { name: TWINS[crowd], points: bytesOf(own, "twin") },
+  ]);
+  const cells = rows.flatMap(({ crowd, count, ours, twin }) => [
+    crowdCells(crowd, count, ours),
+    crowdCells(TWINS[crowd], count, twin),
+  ]);
+  const plot: Block = {
+    kind: "lines",
+    title: "Resident bytes of one, by how many there are",
+    x: { name: "how many", scale: "log" },
+    y: { name: "bytes", scale: "linear" },
+    // Too few to be told from noise are no points.
+    series: series.filter(({ points }) => points.length > 0),
+  };
+  const columns = ["what", "how many", "resident bytes each", "heap bytes each", "begin, ns", "end, CPU ns"];
+  const blocks = [...(plot.series.length === 0 ? [] : [plot]), table(columns, "-#####", cells)];
+  return [{ title: "Tasks and timers", level: 3, blocks }];
+}
+
+function crowdCells(name: string, count: number, round: CrowdRow["ours"]): Cell[] {
+  const { residentBytes, heapBytes, beginNs, endNs } = round;
+  const figures = [residentBytes, heapBytes, beginNs, endNs].map((value) => (value === 0 ? "" : whole(value)));
+  return [name, whole(count), ...figures];
+}
+
+function bytesOf(rows: readonly CrowdRow[], side: "ours" | "twin"): [number, number][] {
+  return rows.flatMap((row): [number, number][] =>
+    row[side].residentBytes === 0 ? [] : [[row.count, row[side].residentBytes]],
+  );
+}
+
+function startSection(results: ScaleResults): Section {
+  const ratios = startRatiosOf(results);
+  const rows = startRows(results.start).map(
+    ({ arm, firstAnswerMs, cpuMs, residentAfterStart, residentAfterRequests }): Cell[] => [
+      arm,
+      firstAnswerMs.toFixed(1),
+      cpuMs.toFixed(1),
+      mebibytes(residentAfterStart),
+      mebibytes(residentAfterRequests),
+    ],
+  );
+  const columns = ["program", "first answer, ms", "CPU, ms", "resident then, MiB", "after requests, MiB"];
+  const judgedRows = ratios.map((ratio) => ratioRow(ratio.job, ratio));
+  const over = ["over Bun.serve", ...RATIO_COLUMNS];
+  const blocks = [table(columns, "-####", rows), table(over, `-${RATIO_NUMBERS}`, judgedRows)];
+  return { title: "From start to first answer", level: 3, blocks };
+}
+
+/** Memory of idle connections; none when it was not measured. */
+export function idleSections(results: ScaleResults): Section[] {
+  const ratios = idleRatiosOf(results);
+  const rows = idleRows(results.idle).map(({ wire, arm, connections, bytes, bytesBusy }): Cell[] => {
+    const ratio = ratios.find(({ job, against }) => against === arm && job.startsWith(`${wire},`));
+    return ratioRow(`${wire}, ${arm}`, ratio ?? null, whole(bytes), whole(bytesBusy), whole(connections));
+  });
+  if (rows.length === 0) return [];
+  const columns = ["arm", ...RATIO_COLUMNS, "resident bytes each", "with garbage", "connections"];
+  const reading = text(
+    "Resident bytes of a server with so many connections that have each had one exchange, less those with a few, through their number.",
   );
   return [
     {
-      kind: "lines",
-      title: "CPU time an event, us, by open connections",
-      x: { name: "connections", scale: "log" },
-      y: { name: "us", scale: "linear" },
-      series,
+      title: "Memory of an idle connection",
+      level: 2,
+      blocks: [table(columns, `-${RATIO_NUMBERS}###`, rows), reading],
     },
-    table(["arm", "connections", "CPU us/event", "over the fewest"], "-###", cells),
   ];
 }
 
-function countBlocks(rows: readonly CountRow[]): Block[] {
-  const series = [...Map.groupBy(rows, ({ what }) => what)].map(([name, own]) => ({
-    name,
-    points: own.map(({ count, bytesEach }): [number, number] => [count, median(bytesEach)]),
-  }));
-  const cells = rows.map(({ what, count, bytesEach }): Cell[] => [what, whole(count), whole(median(bytesEach))]);
-  return [
-    {
-      kind: "lines",
-      title: "Resident bytes of one, by how many there are",
-      x: { name: "how many", scale: "log" },
-      y: BYTES,
-      series,
-    },
-    table(["what", "how many", "resident bytes each"], "-##", cells),
-  ];
-}
-
-function startTable(rows: readonly StartRow[]): Block {
-  const [ours] = rows as [StartRow, ...StartRow[]];
-  const cells = rows.map((row): Cell[] => {
-    const over = (of: (row: StartRow) => readonly number[]): string => ratio(median(of(ours)) / median(of(row)));
-    const [first, resident] = [median(row.firstAnswerMs), median(row.residentBytes)];
-    return [
-      row.arm,
-      whole(first),
-      over((r) => r.firstAnswerMs),
-      (resident / 2 ** 20).toFixed(1),
-      over((r) => r.residentBytes),
-    ];
-  });
-  return table(["arm", "first answer, ms", "ours/theirs", "resident MiB", "ours/theirs"], "-####", cells);
-}
-
-/** Where a start of ours takes longer or more memory. */
-export function slowerToStart({ starts }: ScaleResults): string[] {
-  const [ours, ...others] = starts;
-  if (ours === undefined) return [];
-  const lines: string[] = [];
-  for (const { arm, firstAnswerMs, residentBytes } of others) {
-    const time = median(ours.firstAnswerMs) / median(firstAnswerMs);
-    const memory = median(ours.residentBytes) / median(residentBytes);
-    if (time >= 1) lines.push(`from start to first answer takes ${ratio(time)} of the time of ${arm}`);
-    if (memory >= 1) lines.push(`resident memory after the start is ${ratio(memory)} of that of ${arm}`);
-  }
-  return lines;
-}
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);

@@ -1,11 +1,9 @@
 // Requests a second. A rate says nothing without who asked, how, and which side was at its limit: a generator that is as busy as it can be measures
 // itself. So each row says all of it.
 
+import { GENERATOR_SHARE_MAX } from "../load/shared/saturation.ts";
 import { type Cell, type Section, table, text } from "./model.ts";
 import { percent, whole } from "./words.ts";
-
-/** Share of a core from which on a side is at its limit: the kernel's part of the other side runs on the same cores. */
-const FULL_SHARE = 0.9;
 
 /** One arm at one load point. */
 export interface RateRow {
@@ -19,11 +17,15 @@ export interface RateRow {
   /** Share of a core; above 1 with helper threads. */
   readonly serverBusy: number;
   readonly generatorBusy: number;
+  /** Some answer was wrong, so that the rate is none. */
+  readonly isWrong: boolean;
 }
 
 /** Which side was at its limit: only where it is the server alone is the rate the server's. */
-export function limitOf({ serverBusy, generatorBusy }: RateRow): string {
-  const [server, generator] = [serverBusy >= FULL_SHARE, generatorBusy >= FULL_SHARE];
+export function limitOf({ serverBusy, generatorBusy, isWrong }: RateRow): string {
+  if (isWrong) return "WRONG answers: does not count";
+  // The same share for both: the kernel's part of either side runs on the cores of the other.
+  const [server, generator] = [serverBusy >= GENERATOR_SHARE_MAX, generatorBusy >= GENERATOR_SHARE_MAX];
   if (server && generator) return "both";
   if (server) return "server";
   return generator ? "generator" : "neither";

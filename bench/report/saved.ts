@@ -1,9 +1,9 @@
 // Which files hold results, and of which kind each is. A kind is told by what a file holds, not by its name; the name tells how new it is.
 
+import type { LoadResults } from "../measure/load.ts";
 import type { Results } from "../measure/results.ts";
+import type { ScaleResults } from "../scale/results.ts";
 import type { Saved } from "./build.ts";
-import type { LoadResults } from "./from-load.ts";
-import type { ScaleResults } from "./from-scale.ts";
 
 /** The kinds that a report is made of: what stands before the time in the name of a file. */
 const KINDS = ["", "load", "scale"] as const;
@@ -27,8 +27,9 @@ export async function readResults(files: readonly string[]): Promise<Saved> {
   for (const file of files) {
     const value = await read(file);
     if (has(value, ["comparisons", "idle"])) saved.arms.push(value as unknown as Results);
-    else if (has(value, ["saturated", "openLoop"])) saved.load.push(value as unknown as LoadResults);
-    else if (has(value, ["connections", "counts", "starts"])) saved.scale.push(value as unknown as ScaleResults);
+    else if (has(value, ["saturation", "open"])) saved.load.push(value as unknown as LoadResults);
+    else if (has(value, ["connections", "tasks", "timers", "start"]))
+      saved.scale.push(value as unknown as ScaleResults);
     else throw new Error(`Cannot report on ${file}: it holds no results of bench, bench:load or bench:scale`);
   }
   return saved;

@@ -11,6 +11,8 @@ import type { StartRound } from "./start.ts";
 export interface ScaleResults {
   readonly machine: Machine;
   readonly startedAt: string;
+  /** The command line that measured it. */
+  readonly command?: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly connections: readonly ConnectionsResult[];
   readonly tasks: readonly CrowdResult[];

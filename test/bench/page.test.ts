@@ -14,8 +14,8 @@ setDefaultTimeout(PATIENCE_MS);
 const REPORT = buildReport({ arms: [ARMS_RESULTS], load: [LOAD_RESULTS], scale: [SCALE_RESULTS] });
 const PAGE = pageOf(REPORT);
 
-/** What the sample holds: ratios; open loop of three arms at four percentiles; two arms at four counts of connections; tasks and timers. */
-const POINTS = [7, 3 * 4, 2 * 4, 2 * 3];
+/** What the sample holds: ratios; three arms at four percentiles; two arms at four counts of connections; tasks, timers and their twins at two. */
+const POINTS = [7, 3 * 4, 2 * 4, 4 * 2];
 
 /** Something to fetch. */
 const PICTURE = '<img src="http://millrace.invalid/picture">';

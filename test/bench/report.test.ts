@@ -9,11 +9,15 @@ import type { Comparison } from "../../bench/measure/rounds.ts";
 import type { Estimate } from "../../bench/measure/statistics.ts";
 import { buildReport, type Saved } from "../../bench/report/build.ts";
 import { cpuRatiosOf } from "../../bench/report/from-arms.ts";
+import { p99RatiosOf } from "../../bench/report/from-load.ts";
+import { growthRatiosOf, idleRatiosOf, startRatiosOf } from "../../bench/report/from-scale.ts";
 import { markdownOf } from "../../bench/report/markdown.ts";
 import type { ReportModel, Section, Table } from "../../bench/report/model.ts";
 import { limitOf } from "../../bench/report/rates.ts";
 import { newestFiles, readResults } from "../../bench/report/saved.ts";
 import { controlsHold, countVerdicts, verdictOf } from "../../bench/report/verdict.ts";
+import type { ConnectionsResult } from "../../bench/scale/connections.ts";
+import type { ScaleResults } from "../../bench/scale/results.ts";
 import { Program } from "../subprocess.ts";
 import { ARMS_RESULTS, LOAD_RESULTS, SCALE_RESULTS } from "./sample-results.ts";
 
@@ -97,8 +101,9 @@ describe("cpuRatiosOf", () => {
 
 describe("limitOf", () => {
   test("names the side that was at its limit", () => {
-    const row = { job: "", arm: "", generator: "", loadPoint: "", perSecond: 1, perCoreSecond: 1 };
+    const row = { job: "", arm: "", generator: "", loadPoint: "", perSecond: 1, perCoreSecond: 1, isWrong: false };
     const at = (serverBusy: number, generatorBusy: number): string => limitOf({ ...row, serverBusy, generatorBusy });
+    expect(limitOf({ ...row, serverBusy: 1, generatorBusy: 0, isWrong: true })).toBe("WRONG answers: does not count");
     expect([at(1, 0.5), at(0.5, 1), at(1.1, 0.95), at(0.5, 0.5)]).toEqual(["server", "generator", "both", "neither"]);
   });
 });
@@ -113,24 +118,26 @@ describe("buildReport", () => {
       "Percentiles",
       "Scale",
       "Memory of an idle connection",
+      "Memory of an idle echo connection",
       "The A/A control",
       "What is not faster",
       "Where it was measured",
       "The arms",
     ]);
     expect(report.lead[1]).toBe(
-      "Bounds on CPU time: 1 bound holds, 2 are not shown to hold, 1 does not hold, 1 does not count, of 5.",
+      "Bounds: 7 bounds hold, 2 are not shown to hold, 3 do not hold, 1 does not count, of 13.",
     );
   });
 
   test("names generator, load point and how busy both sides were in each row of rates", () => {
     const rows = rowsOf(report, "Requests a second");
     const all = [
-      "http,generator,150,000,151,000,wrk,closed, 64 connections, 1 thread,99 %,70 %,server",
-      "http,bun-serve,130,000,131,000,wrk,closed, 64 connections, 1 thread,99 %,95 %,both",
+      "http,generator,148,500,150,000,wrk,closed, 64 connections,99 %,70 %,server",
+      "http,generator,49,500,50,000,autocannon,closed, 64 connections,99 %,100 %,both",
+      "http,bun-serve,128,700,130,000,wrk,closed, 64 connections,99 %,95 %,both",
       "http,generator,100,000,166,806,load/http.ts,closed, 64 connections,59 %,60 %,neither",
     ];
-    expect(rows.slice(0, 3).map((row) => row.join(","))).toEqual(all);
+    expect(rows.slice(0, 4).map((row) => row.join(","))).toEqual(all);
     for (const row of rows) for (const cell of row) expect(cell).not.toBe("");
     expect(rows.find(([job]) => job === "http16")?.[5]).toBe("closed, 64 connections, 16 ahead");
     expect(rows.find(([job]) => job === "rotating")?.[5]).toBe("closed, 64 connections, 1,024 requests in turn");
@@ -154,10 +161,12 @@ describe("buildReport", () => {
       "`http` against bun-static: costs more, 1.090 (1.070-1.110) of it",
       "`http` against async-naive: no difference shown, 1.000 (0.980-1.020)",
       "`echo` against raw: no difference shown, 1.020 (1.000-1.040) (does not count)",
-      "`http`, open loop: our p99 is 1.111 of that of raw",
-      "from start to first answer takes 1.200 of the time of bun-serve",
-      "resident memory after the start is 1.200 of that of bun-serve",
-      "an idle connection keeps 1.500 times the memory of one of raw",
+      "`http, p99` against raw: later, 1.111 (1.111-1.111) of it",
+      "`millrace, memory after the start` against bun-serve: more, 1.300 (1.300-1.300) of it",
+      "`millrace, start to first answer` against bun-serve: more, 1.200 (1.200-1.200) of it",
+      "`millrace-bundled, memory after the start` against bun-serve: more, 1.100 (1.100-1.100) of it",
+      "`http, an idle connection` against bun-serve: more, 1.100 (1.100-1.100) of it",
+      "an idle echo connection keeps 1.500 times the memory of one of raw",
     ]);
   });
 
@@ -179,10 +188,24 @@ describe("buildReport", () => {
     ]);
   });
 
-  test("says of a smoke run that it is one", () => {
-    const quick = { ...ARMS_RESULTS, command: "bun run bench --quick" };
-    const { lead } = buildReport({ arms: [quick], load: [], scale: [] });
-    expect(lead.at(-1)).toBe("A smoke run is among these results: NO figure of it counts.");
+  test("judges p99 only beside a control, growth only at a fixed rate, memory and start against Bun.serve", () => {
+    const verdicts = (open: typeof LOAD_RESULTS.open): string[] =>
+      p99RatiosOf({ ...LOAD_RESULTS, open }).map(({ verdict }) => verdict);
+    expect(verdicts(LOAD_RESULTS.open)).toEqual(["fails", "holds"]);
+    expect(verdicts(LOAD_RESULTS.open.slice(0, 2))).toEqual(["void", "void"]);
+    const [ours] = SCALE_RESULTS.connections as readonly [ConnectionsResult];
+    expect(growthRatiosOf(SCALE_RESULTS).map(({ verdict }) => verdict)).toEqual(["holds"]);
+    expect(growthRatiosOf({ ...SCALE_RESULTS, connections: [{ ...ours, rate: 0 }] })).toEqual([]);
+    expect(idleRatiosOf(SCALE_RESULTS).map(({ atMost, verdict }) => [atMost, verdict])).toEqual([[1.2, "holds"]]);
+    expect(startRatiosOf(SCALE_RESULTS).map(({ verdict }) => verdict)).toEqual(["holds", "fails", "holds", "holds"]);
+  });
+
+  test("says of a smoke run that it is one, and judges nothing by it", () => {
+    const quick: ScaleResults = { ...SCALE_RESULTS, command: "bun run bench:scale --quick", options: { quick: true } };
+    expect(buildReport({ arms: [], load: [], scale: [quick] }).lead.slice(1)).toEqual([
+      "Bounds: 6 do not count, of 6.",
+      "A smoke run is among these results: NO figure of it counts.",
+    ]);
   });
 
   test("says what the control means, and that there is none", () => {

@@ -1,11 +1,16 @@
 // Results made by hand for the tests of the report: every verdict there is, in figures that are easy to reckon with. No machine made them.
 
+import type { OpenLoopResult } from "../../bench/load/open-loop.ts";
 import type { BurstResult } from "../../bench/load/shared/burst.ts";
+import { histogramOf } from "../../bench/load/shared/histogram.ts";
+import type { LoadResults, OpenComparison, SaturationRuns } from "../../bench/measure/load.ts";
 import type { Machine } from "../../bench/measure/machine.ts";
 import type { Results } from "../../bench/measure/results.ts";
 import type { Comparison } from "../../bench/measure/rounds.ts";
-import type { LoadResults, OpenLoopRow } from "../../bench/report/from-load.ts";
-import type { ScaleResults } from "../../bench/report/from-scale.ts";
+import type { ConnectionsResult } from "../../bench/scale/connections.ts";
+import type { Crowd, CrowdResult } from "../../bench/scale/crowd.ts";
+import type { ScaleResults } from "../../bench/scale/results.ts";
+import type { StartFigures } from "../../bench/scale/start.ts";
 
 export const MACHINE: Machine = {
   cpu: "a <small> CPU",
@@ -65,46 +70,100 @@ export const ARMS_RESULTS: Results = {
   ],
 };
 
-const LATENCY = { p50Us: 80, p90Us: 160, p99Us: 900, p999Us: 2_600, maxUs: 8_000, lagP99Us: 12, busyShare: 0.4 };
-
-function openLoop(arm: string, factor: number): OpenLoopRow[] {
-  const { lagP99Us, busyShare, ...latencies } = LATENCY;
-  const own = Object.fromEntries(Object.entries(latencies).map(([name, us]) => [name, us * factor]));
-  const row = { job: "http", arm, rate: 20_000, connections: 64, lagP99Us, busyShare, ...own } as OpenLoopRow;
-  return [row, row];
+/** A burst of the open loop: `factor` times what ours takes. */
+function openBurst(factor: number): OpenLoopResult {
+  const [p50Us, p90Us, p99Us, p999Us, maxUs] = [
+    80 * factor,
+    160 * factor,
+    900 * factor,
+    2_600 * factor,
+    8_000 * factor,
+  ];
+  return {
+    answers: 4_000,
+    wrong: 0,
+    waited: 0,
+    wallNs: WALL_NS,
+    serverCpuNs: 0.5 * WALL_NS,
+    generatorCpuNs: 0.4 * WALL_NS,
+    busyShare: 0.4,
+    saturated: null,
+    p50Us,
+    p90Us,
+    p99Us,
+    p999Us,
+    maxUs,
+    lagP99Us: 12,
+    lagMaxUs: 40,
+    histogram: histogramOf([p50Us, p90Us, p99Us, p999Us]),
+  };
 }
 
-/** Two arms at saturation by wrk, three under an open loop. */
+/** Ours against an arm that takes `factors` of what ours does, one each restart. */
+function openComparison(b: string, factors: readonly number[]): OpenComparison {
+  const rounds = factors.map((factor, restart) => ({
+    restart,
+    firstStarted: "a" as const,
+    a: [openBurst(1), openBurst(1)],
+    b: [openBurst(factor), openBurst(factor)],
+  }));
+  return { job: "http", a: "generator", b, connections: 64, rate: 20_000, rounds };
+}
+
+function saturation(arm: string, generator: "autocannon" | "wrk", answers: number, busy: number): SaturationRuns {
+  const right = { answers, non2xx: 0, mismatches: 0, errors: 0 };
+  const run = { ...right, wallNs: WALL_NS, serverCpuNs: 0.99 * WALL_NS, generatorCpuNs: busy * WALL_NS };
+  return { job: "http", arm, generator, connections: 64, pipelining: 1, runs: [run, run] };
+}
+
+/** Two arms at saturation, three under an open loop with a control that is wide but holds 1. */
 export const LOAD_RESULTS: LoadResults = {
   ...WHERE,
   command: "bun run bench:load",
   options: {},
-  saturated: ["generator", "bun-serve"].map((arm, i) => ({
-    job: "http",
-    arm,
-    generator: "wrk",
-    loadPoint: "closed, 64 connections, 1 thread",
-    perSecond: 150_000 - 20_000 * i,
-    perCoreSecond: 151_000 - 20_000 * i,
-    serverBusy: 0.99,
-    generatorBusy: 0.7 + 0.25 * i,
-  })),
-  openLoop: [...openLoop("generator", 1), ...openLoop("raw", 0.9), ...openLoop("bun-serve", 1.3)],
+  saturation: [
+    saturation("generator", "wrk", 148_500, 0.7),
+    saturation("generator", "autocannon", 49_500, 1),
+    saturation("bun-serve", "wrk", 128_700, 0.95),
+  ],
+  capacities: [],
+  open: [
+    openComparison("raw", [0.9, 0.9]),
+    openComparison("bun-serve", [1.3, 1.3]),
+    openComparison("generator", [0.95, 1, 1.05]),
+  ],
 };
 
-/** Four counts of connections for two arms, three of tasks and of timers, two starts. */
+/** Ours grows by 18 % from 10 to 10,000 connections at a fixed rate. */
+function growing(arm: string, first: number, last: number): ConnectionsResult {
+  const counts = [10, 100, 1_000, 10_000];
+  const bursts = counts.map((_, i) => [burst(first + ((last - first) * i) / 3, 10_000)]);
+  return { wire: "echo", arm, rate: 10_000, counts, rounds: [{ restart: 0, bursts }] };
+}
+
+function crowd(crowd: Crowd, count: number, bytes: number): CrowdResult {
+  const ours = { residentBytes: bytes, heapBytes: bytes, beginNs: 100, armCancelNs: 50, endNs: 200, switchNs: 20 };
+  return { crowd, count, ours: [ours], twin: [{ ...ours, residentBytes: bytes * 2 }] };
+}
+
+function start(firstAnswerMs: number, mebibytes: number): StartFigures {
+  const resident = mebibytes * 2 ** 20;
+  return { firstAnswerMs, cpuMs: firstAnswerMs, residentAfterStart: resident, residentAfterRequests: resident };
+}
+
+const STARTS = { millrace: start(60, 65), "millrace-bundled": start(45, 55), "bun-serve": start(50, 50) };
+
+/** Two arms among four counts of connections; 1 task, too few to tell, then 1,000 and a million; an idle connection on both; three starts. */
 export const SCALE_RESULTS: ScaleResults = {
   ...WHERE,
   command: "bun run bench:scale",
   options: {},
-  connections: ["generator", "raw"].flatMap((arm, i) =>
-    [10, 100, 1_000, 10_000].map((connections, step) => ({ arm, connections, cpuNs: [5_000 + 300 * step + 500 * i] })),
-  ),
-  counts: (["tasks", "timers"] as const).flatMap((what, i) =>
-    [1, 1_000, 1_000_000].map((count, step) => ({ what, count, bytesEach: [900 - 100 * step - 400 * i] })),
-  ),
-  starts: [
-    { arm: "generator", firstAnswerMs: [60, 60, 60], residentBytes: [60 * 2 ** 20] },
-    { arm: "bun-serve", firstAnswerMs: [50, 50, 50], residentBytes: [50 * 2 ** 20] },
+  connections: [growing("generator", 5_000, 5_900), growing("raw", 5_500, 6_400)],
+  tasks: [crowd("tasks", 1, 0), crowd("tasks", 1_000, 900), crowd("tasks", 1_000_000, 700)],
+  timers: [crowd("timers", 1, 0), crowd("timers", 1_000, 300), crowd("timers", 1_000_000, 200)],
+  idle: [
+    { wire: "http", arm: "generator", connections: 10_000, bytesEach: [5_500, 5_500], bytesBusyEach: [9_000, 9_000] },
+    { wire: "http", arm: "bun-serve", connections: 10_000, bytesEach: [5_000, 5_000], bytesBusyEach: [9_000, 9_000] },
   ],
+  start: [STARTS, STARTS],
 };
