@@ -37,7 +37,10 @@ export { sleep, sleepForever } from "./core/sleep.ts";
 export { checkpoint } from "./concurrency/checkpoint.ts";
 
 // Structured concurrency.
-export { scope, type Scope, type ScopeOptions, suppressedErrors } from "./concurrency/scope.ts";
+export { scope, type Scope, type ScopeOptions } from "./concurrency/scope.ts";
+export { suppressedErrors } from "./concurrency/suppressed.ts";
+export { all } from "./concurrency/all.ts";
+export { race, type RaceResult } from "./concurrency/race.ts";
 export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
 export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";

@@ -20,6 +20,7 @@ import { Once } from "./delegate.ts";
 import { ScopeJoin } from "./scope-join.ts";
 import { StartLeaf } from "./scope-start.ts";
 import { shield } from "./shield.ts";
+import { firstOf } from "./suppressed.ts";
 
 /** Options of {@link scope}. */
 export interface ScopeOptions {
@@ -64,13 +65,6 @@ export function scope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOpt
 export function scopeOfServants<T>(body: (scope: Scope) => Operation<T>, ended: (task: Task) => void): Operation<T> {
   return new Once("scope", () => runScope(body, {}, ended));
 }
-
-/** The other errors of the scope that `error` came out of, in the order in which they happened. */
-export function suppressedErrors(error: unknown): readonly unknown[] {
-  return (typeof error === "object" && error !== null && suppressed.get(error)) || [];
-}
-
-const suppressed = new WeakMap<object, unknown[]>();
 
 function* runScope<T>(
   body: (scope: Scope) => Operation<T>,
@@ -249,13 +243,9 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   }
 
   #combined(): unknown {
-    const [first, ...others] = this.#errors;
     if (this.#options.errors === "all")
       return new AggregateError([...this.#errors], `${this.#errors.size} failed in ${this.#describe()}`);
-    if (others.length > 0 && typeof first === "object" && first !== null) {
-      suppressed.set(first, [...suppressedErrors(first), ...others]);
-    }
-    return first;
+    return firstOf(this.#errors);
   }
 
   #describe(): string {
