@@ -131,6 +131,8 @@ class Race extends Composite<{ name: string; value: unknown }> {
       if (!(part instanceof Wait)) continue;
       this.#parked = i + 1;
       part.park(task);
+      // Woken in its own park, by a promise or a partner that was there.
+      if (this.#winner !== NONE) return;
       if (task.state === PARKED) continue;
       // The leaf went on the ring by itself.
       this.#decide(task, i, task.token);
