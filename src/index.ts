@@ -46,6 +46,20 @@ export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
 export { Latch } from "./concurrency/latch.ts";
 export { until } from "./concurrency/until.ts";
+export {
+  supervise,
+  type Supervision,
+  type SupervisorOptions,
+  type SupervisorStatistics,
+  type SupervisorStrategy,
+} from "./concurrency/supervise.ts";
+export {
+  type Backoff,
+  type ChildExit,
+  type ChildSpec,
+  type ChildState,
+  SupervisorError,
+} from "./concurrency/supervisor-child.ts";
 
 // Connections.
 export { listen, type Listener, type ListenerStatistics, type ListenOptions } from "./net/listener.ts";
