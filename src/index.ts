@@ -45,7 +45,15 @@ export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
 export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
 export { Latch } from "./concurrency/latch.ts";
+
+// Bridges to promise code.
 export { until } from "./concurrency/until.ts";
+export { each, type Items } from "./concurrency/each.ts";
+export { toAsyncIterable } from "./concurrency/to-async-iterable.ts";
+export { fromReadable, fromWritable, type StreamSink, toReadable, toWritable } from "./concurrency/web-streams.ts";
+export type { StreamChunks, StreamWriter } from "./concurrency/stream-task.ts";
+
+// Supervision.
 export {
   supervise,
   type Supervision,

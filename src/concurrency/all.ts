@@ -199,7 +199,7 @@ class All extends Composite<unknown> {
     return this.live === 0;
   }
 
-  override woken(task: AnyTask, by: Wait): void {
+  override wokenBy(task: AnyTask, by: Wait): void {
     if (this.#stopped) return;
     let at = this.indexOf(by);
     if (at === -1) at = this.parts.findIndex((part, i) => this.#states[i] === WAITING && isClaimed(part, task, by));

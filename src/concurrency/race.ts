@@ -152,7 +152,7 @@ class Race extends Composite<{ name: string; value: unknown }> {
     this.#dropAllBut(NONE);
   }
 
-  override woken(task: AnyTask, by: Wait): void {
+  override wokenBy(task: AnyTask, by: Wait): void {
     if (this.claim(task, by) && task.state === PARKED && this.live === 0) task.kernel.requeue(task, task);
   }
 

@@ -115,7 +115,7 @@ export class Scheduler implements Kernel, HostClient {
 
   wake(task: AnyTask, by: Wait): void {
     if (task.state === PARKED && task.wait === by) this.requeue(task, task);
-    else task.wait?.woken(task, by);
+    else task.wait?.wokenBy(task, by);
   }
 
   requeue(task: AnyTask, token: unknown): void {

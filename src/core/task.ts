@@ -21,7 +21,7 @@ export abstract class Wait {
   /** Unregisters `task` completely. False where the wait cannot be abandoned (a join at a scope's exit). A throw is fatal. */
   abstract unpark(task: AnyTask): boolean;
   /** The task was woken by a wait that it is not parked in. Several side by side stand behind one composite, which knows them. */
-  woken(_task: AnyTask, _by: Wait): void {}
+  wokenBy(_task: AnyTask, _by: Wait): void {}
   /** Started, never parked, and given up by the composite that started it: a leaf that is kept for reuse can be handed out again. */
   dropped(): void {}
 }
