@@ -5,7 +5,7 @@ import { race } from "../../src/concurrency/race.ts";
 import { type Scope, scope } from "../../src/concurrency/scope.ts";
 import { shield } from "../../src/concurrency/shield.ts";
 import { until } from "../../src/concurrency/until.ts";
-import type { StreamWriter } from "../../src/concurrency/stream-task.ts";
+import { Feed } from "../../src/concurrency/stream-task.ts";
 import { fromReadable, fromWritable, toReadable, toWritable } from "../../src/concurrency/web-streams.ts";
 import { AbortError, BusyError } from "../../src/core/errors.ts";
 import type { Operation, Steps } from "../../src/core/operation.ts";
@@ -174,22 +174,20 @@ test("toReadable lets one task write at a time", async () => {
 
 test("toReadable keeps the place of a writer that was woken and has not gone on: nobody else's chunk takes its", async () => {
   const seen = await inScope(function* (scope) {
-    let shared: StreamWriter<number> | undefined;
-    const reader = toReadable<number>(scope, function* (writer) {
-      shared = writer;
+    const feed = new Feed<number>(scope, function* (writer) {
       yield* writer.write(1);
       yield* writer.write(2);
-    }).getReader();
-    yield* until(reader.read());
-    // The read wakes the task; its step comes behind this one.
-    const second = reader.read();
+    });
+    yield* until(feed.next());
+    // This wakes the task; its step comes behind this one.
+    const second = feed.next();
     let error: unknown;
     try {
-      yield* (shared as StreamWriter<number>).write(3);
+      yield* feed.write(3);
     } catch (thrown) {
       error = thrown;
     }
-    return [(yield* until(second)).value, error instanceof BusyError];
+    return [yield* until(second), error instanceof BusyError];
   });
   expect(seen).toEqual([2, true]);
 });
