@@ -3,17 +3,17 @@
 
 import type { Instrument } from "./core/instrument.ts";
 import type { Body } from "./core/operation.ts";
-import { runOn } from "./core/run.ts";
+import { runOn, type RunOptions } from "./core/run.ts";
 
 import { bunScheduler } from "./bun/scheduler.ts";
 import type { Task } from "./core/task.ts";
 
 /**
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
- * test. Touches no signals and never ends the process; programs use `main`.
+ * test. `options` may be just its name. Touches no signals and never ends the process; programs use `main`.
  */
-export function run<T>(body: Body<T>, name?: string): Task<T> {
-  return runOn(bunScheduler(), body, name);
+export function run<T>(body: Body<T>, options?: string | RunOptions): Task<T> {
+  return runOn(bunScheduler(), body, options);
 }
 
 /** Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first. */
@@ -32,7 +32,7 @@ export { main, type MainOptions } from "./main.ts";
 // Operations and tasks.
 export type { Body, Operation, Steps } from "./core/operation.ts";
 export type { Task } from "./core/task.ts";
-export { now, random } from "./core/run.ts";
+export { now, random, type RunOptions } from "./core/run.ts";
 export { sleep, sleepForever } from "./core/sleep.ts";
 export { checkpoint } from "./concurrency/checkpoint.ts";
 
@@ -44,6 +44,7 @@ export { race, type RaceResult } from "./concurrency/race.ts";
 export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
 export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
+export { type TaskLocal, taskLocal } from "./concurrency/task-local.ts";
 export { Latch } from "./concurrency/latch.ts";
 
 // Bridges to promise code.

@@ -1,8 +1,10 @@
 // Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
 
+import { AsyncLocalStorage } from "node:async_hooks";
+
 import type { Compression } from "../core/compression.ts";
 import type { FileStore } from "../core/files.ts";
-import type { HostClient } from "../core/host.ts";
+import type { ContextRestorer, HostClient } from "../core/host.ts";
 import type { NetHost, Transport } from "../net/transport.ts";
 import { bunCompression } from "./compression.ts";
 import { BunFiles } from "./files.ts";
@@ -63,6 +65,10 @@ export class BunHost implements NetHost {
 
   peek<T>(promise: Promise<T>): T | undefined {
     return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : undefined;
+  }
+
+  captureContext(): ContextRestorer {
+    return AsyncLocalStorage.snapshot() as ContextRestorer;
   }
 
   bodyInMemory(response: Response): Uint8Array | null {

@@ -7,6 +7,7 @@
 import { cancelBelow, type Cancelled, type CancelNode, isCancelled, type NodeHolder, take } from "./cancel-tree.ts";
 import { AbortError, TaskCancelledError } from "./errors.ts";
 import type { Host } from "./host.ts";
+import type { Locals } from "./inheritance.ts";
 import type { Timers } from "./timers.ts";
 
 /**
@@ -104,6 +105,8 @@ export interface TaskExtras {
   delivered: Cancelled | null;
   /** Its stack tells where, in development. */
   deliveredAt: Error | undefined;
+  /** Its task-local values. */
+  locals: Locals | null;
 }
 
 /** A running generator. `yield* task` joins it; `task.promise` bridges to async code; `task.cancel()` stops it. */
@@ -162,7 +165,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
 
   /** @internal */
   get extras(): TaskExtras {
-    this.rare ??= { promise: null, delivered: null, deliveredAt: undefined };
+    this.rare ??= { promise: null, delivered: null, deliveredAt: undefined, locals: null };
     return this.rare;
   }
 
