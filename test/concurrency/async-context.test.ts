@@ -99,6 +99,7 @@ test("asyncContext hands errors, foreign yields and cancels through", async () =
           const cancelled = scope.spawn(() => sleepForever());
           yield* sleep(1);
           cancelled.cancel();
+          yield* sleep(1);
           return [yield* failing, cancelled.ending];
         }),
       { asyncContext: true, name: "root" },
