@@ -26,6 +26,16 @@ export const RING_TASKS_INITIAL: number = 256;
 /** Time in ms that a deferred clean-up gets when `scope.defer` names none: long enough for a flush, short enough for a deploy. */
 export const DEFER_GRACE_MS: number = 5_000;
 
+/** Restarts that a supervisor makes within its period before it gives up, and that period in ms: Erlang's defaults. */
+export const SUPERVISOR_INTENSITY: number = 1;
+export const SUPERVISOR_PERIOD_MS: number = 5_000;
+
+/** Ms that a supervised child gets to end when it is stopped: Erlang's default for workers. */
+export const SUPERVISOR_SHUTDOWN_MS: number = 5_000;
+
+/** How much longer the wait before each further restart of a child is, where the backoff says nothing else. */
+export const SUPERVISOR_BACKOFF_FACTOR: number = 2;
+
 /** Lines of a printed task tree. A deadlock of a million tasks must not print a million lines. */
 export const TREE_LINES_MAX: number = 200;
 

@@ -3,17 +3,17 @@
 
 import type { Instrument } from "./core/instrument.ts";
 import type { Body } from "./core/operation.ts";
-import { runOn } from "./core/run.ts";
+import { runOn, type RunOptions } from "./core/run.ts";
 
 import { bunScheduler } from "./bun/scheduler.ts";
 import type { Task } from "./core/task.ts";
 
 /**
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
- * test. Touches no signals and never ends the process; programs use `main`.
+ * test. `options` may be just its name. Touches no signals and never ends the process; programs use `main`.
  */
-export function run<T>(body: Body<T>, name?: string): Task<T> {
-  return runOn(bunScheduler(), body, name);
+export function run<T>(body: Body<T>, options?: string | RunOptions): Task<T> {
+  return runOn(bunScheduler(), body, options);
 }
 
 /** Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first. */
@@ -32,12 +32,15 @@ export { main, type MainOptions } from "./main.ts";
 // Operations and tasks.
 export type { Body, Operation, Steps } from "./core/operation.ts";
 export type { Task } from "./core/task.ts";
-export { now, random } from "./core/run.ts";
+export { now, random, type RunOptions } from "./core/run.ts";
 export { sleep, sleepForever } from "./core/sleep.ts";
 export { checkpoint } from "./concurrency/checkpoint.ts";
 
 // Structured concurrency.
-export { scope, type Scope, type ScopeOptions, suppressedErrors } from "./concurrency/scope.ts";
+export { scope, type Scope, type ScopeOptions } from "./concurrency/scope.ts";
+export { suppressedErrors } from "./concurrency/suppressed.ts";
+export { all } from "./concurrency/all.ts";
+export { race, type RaceResult } from "./concurrency/race.ts";
 export { moveOnAfter, timeout } from "./concurrency/timeout.ts";
 export { shield } from "./concurrency/shield.ts";
 export { type Cancelled, isCancelled } from "./core/cancel-tree.ts";
@@ -54,7 +57,30 @@ export type { Subscription, SubscriptionStatistics } from "./concurrency/subscri
 export { Semaphore, type SemaphoreOptions, type SemaphoreStatistics } from "./concurrency/semaphore.ts";
 export { Mutex, type MutexOptions, type MutexStatistics } from "./concurrency/mutex.ts";
 export type { Permit } from "./concurrency/permits.ts";
+export { type TaskLocal, taskLocal } from "./concurrency/task-local.ts";
+
+// Bridges to promise code.
 export { until } from "./concurrency/until.ts";
+export { each, type Items } from "./concurrency/each.ts";
+export { toAsyncIterable } from "./concurrency/to-async-iterable.ts";
+export { fromReadable, fromWritable, type StreamSink, toReadable, toWritable } from "./concurrency/web-streams.ts";
+export type { StreamChunks, StreamWriter } from "./concurrency/stream-task.ts";
+
+// Supervision.
+export {
+  supervise,
+  type Supervision,
+  type SupervisorOptions,
+  type SupervisorStatistics,
+  type SupervisorStrategy,
+} from "./concurrency/supervise.ts";
+export {
+  type Backoff,
+  type ChildExit,
+  type ChildSpec,
+  type ChildState,
+  SupervisorError,
+} from "./concurrency/supervisor-child.ts";
 
 // Connections.
 export { listen, type Listener, type ListenerStatistics, type ListenOptions } from "./net/listener.ts";

@@ -14,6 +14,8 @@ import { EXIT_GRACE_MS } from "./config.ts";
 export interface MainOptions {
   /** Ms from the first signal after which the process exits, whatever is still running. Default 20,000. */
   readonly exitMs?: number;
+  /** Keeps the engine's async context across waits, in the whole program; see `RunOptions`. Default false. */
+  readonly asyncContext?: boolean;
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -25,7 +27,7 @@ type SignalName = keyof typeof SIGNALS;
  */
 export function main<T>(body: Body<T>, options: MainOptions = {}): void {
   const scheduler = bunScheduler();
-  const task = runOn(scheduler, body);
+  const task = runOn(scheduler, body, options.asyncContext === true ? { asyncContext: true } : {});
   let signalled: SignalName | null = null;
   /** Clean-ups that were cut short before the signal came are not its doing. */
   let cutShortBefore = 0;

@@ -43,7 +43,7 @@ const WIRE_JOBS = ["echo", "line16", "http", "http16", "json", "post1k"];
  * Jobs without a kernel that it leaves out. Two processes of one version differ by 6 % at `spawn`, mostly in what the compiler makes of it, and 40
  * restarts do not overcome that; `bun run bench:micro spawn` shows its cost beside the engine's own.
  */
-const TOO_NOISY: readonly string[] = ["spawn"];
+const TOO_NOISY: ReadonlySet<string> = new Set(["spawn"]);
 
 const LONE_EXTENTS: Readonly<Record<Size, LoneExtent>> = {
   full: { warmMs: LONE_WARM_MS, sampleMs: 10, sequences: 5 },
@@ -57,7 +57,7 @@ const WIRE_EXTENTS: Readonly<Record<Size, Omit<Extent, "restarts">>> = {
 
 /** All jobs of the gate, those without a kernel first. */
 export const GATE_JOBS: readonly GateJob[] = [
-  ...LONE_JOBS.filter((name) => !TOO_NOISY.includes(name)).map(loneJob),
+  ...LONE_JOBS.filter((name) => !TOO_NOISY.has(name)).map(loneJob),
   ...WIRE_JOBS.map((name) => wireJob(jobsNamed([name])[0] as Job)),
 ];
 

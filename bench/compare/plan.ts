@@ -81,7 +81,10 @@ export class Plan {
   }
 }
 
-/** Follows a plan for `jobs`: `measure` gives the values of as many restarts as are asked for, until nothing is left or `deadlineMs`, on the clock `now`, would be passed. */
+/**
+ * Follows a plan for `jobs`: `measure` gives the values of as many restarts as are asked for, until nothing is left or `deadlineMs`, on the
+ * clock `now`, would be passed.
+ */
 export async function followPlan(
   jobs: readonly string[],
   measure: (request: Request) => Promise<readonly number[]>,

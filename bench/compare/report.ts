@@ -49,8 +49,12 @@ const TITLES: Readonly<Record<Verdict, string>> = {
   unsure: "The gate does not fail, and is not sure",
 };
 
-const RULES = `A job fails when the lower limit of its slowdown is above 0 and the estimate above ${percent(TOLERATED_SLOWDOWN, 0)}; it passes when the upper limit is below ${percent(CAUGHT_SLOWDOWN, 0)}. A run of two equal versions fails at most once in ${1 / FALSE_ALARM_LEVEL}, all jobs together.
-\`wire\`: CPU time of the server a request, over sockets; 5 % of an echo is a third of our share of it. \`lone\`: our own code without a kernel, in quiet moments; it sees neither system calls nor collections of garbage. Counts: kernel writes, resumes and timer operations, exactly.`;
+const RULES = [
+  `A job fails when the lower limit of its slowdown is above 0 and the estimate above ${percent(TOLERATED_SLOWDOWN, 0)}; it passes when the`,
+  `upper limit is below ${percent(CAUGHT_SLOWDOWN, 0)}. A run of two equal versions fails at most once in ${1 / FALSE_ALARM_LEVEL}, all jobs together.`,
+  "`wire`: CPU time of the server a request, over sockets; 5 % of an echo is a third of our share of it. `lone`: our own code without a kernel,",
+  "in quiet moments; it sees neither system calls nor collections of garbage. Counts: kernel writes, resumes and timer operations, exactly.",
+].join("\n");
 
 function tableOf(standings: readonly Standing[]): string {
   if (standings.length === 0) return "";

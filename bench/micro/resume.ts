@@ -1,43 +1,12 @@
 // Wake and resume of a parked task, against resolving a promise and the awaiting async function going on. On both sides two players wake each
 // other by turns, all in one go: ours in passes of the ring, the twin in one drain of the microtask queue. One operation is one wake
-// and one resume. Ours parks in one leaf that is handed out again and again, as a conn's read leaf is; a promise cannot be used
-// twice, so the twin makes one for each wait, by an executor made once.
+// and one resume. What they wait at is in shared/gate.ts.
 
-import { IDLE, Leaf, begin, finish, type Operation, PROBE, probed, suspend } from "../../src/core/operation.ts";
-import { running, type Task, type Wait } from "../../src/core/task.ts";
+import type { Operation } from "../../src/core/operation.ts";
+import type { Wait } from "../../src/core/task.ts";
 import { createDriver, runToEnd } from "./shared/driver.ts";
+import { GateLeaf, PromiseGate } from "./shared/gate.ts";
 import { type MicroBench, operationsOf, type Side, type Size } from "./shared/bench.ts";
-
-/** A gate for one task, in the manner of net/reading.ts. */
-class GateLeaf extends Leaf<void> {
-  readonly reason = "the other player";
-  #task: Task | null = null;
-
-  override next(token?: unknown): IteratorResult<Wait, void> {
-    const task = running;
-    if (token === undefined) return begin(task, this) ?? suspend(this);
-    if (token === PROBE) return probed(this);
-    if (token !== task) throw token;
-    this.state = IDLE;
-    return finish(undefined);
-  }
-  protected start(): IteratorResult<Wait, void> {
-    return suspend(this);
-  }
-  protected resume(): IteratorResult<Wait, void> {
-    return suspend(this);
-  }
-  park(task: Task): void {
-    this.#task = task;
-  }
-  unpark(): boolean {
-    return true;
-  }
-  wake(): void {
-    const task = this.#task as Task;
-    task.kernel.wake(task, this);
-  }
-}
 
 function ours(size: Size): Side {
   const operations = operationsOf(size);
@@ -65,29 +34,16 @@ function ours(size: Size): Side {
   return { operations, body };
 }
 
-class Gate {
-  #resolve: () => void = () => {};
-  readonly #executor = (resolve: () => void): void => {
-    this.#resolve = resolve;
-  };
-  wait(): Promise<void> {
-    return new Promise(this.#executor);
-  }
-  wake(): void {
-    this.#resolve();
-  }
-}
-
 function twin(size: Size): Side {
   const operations = operationsOf(size);
-  const gates = { a: new Gate(), b: new Gate() };
-  const player = async (own: Gate, other: Gate): Promise<void> => {
+  const gates = { a: new PromiseGate(), b: new PromiseGate() };
+  const player = async (own: PromiseGate, other: PromiseGate): Promise<void> => {
     for (let i = operations >> 1; i > 0; i--) {
       await own.wait();
       other.wake();
     }
   };
-  const opener = async (own: Gate, other: Gate): Promise<void> => {
+  const opener = async (own: PromiseGate, other: PromiseGate): Promise<void> => {
     for (let i = operations >> 1; i > 0; i--) {
       other.wake();
       await own.wait();

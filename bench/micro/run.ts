@@ -85,7 +85,10 @@ function growth(results: readonly Result[]): string {
 
 const ns = (values: readonly number[]): string => median(values).toFixed(1);
 const interval = ({ low, high }: Estimate): string => `${low.toFixed(2)}-${high.toFixed(2)}`;
-const targetOf = ({ target }: MicroBench): string => (target === undefined ? "" : `≤ ${target}`);
+const targetOf = ({ target, targetNs }: MicroBench): string => {
+  const parts = [target === undefined ? "" : `≤ ${target}`, targetNs === undefined ? "" : `≤ ${targetNs} ns`];
+  return parts.filter((part) => part !== "").join(", ");
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

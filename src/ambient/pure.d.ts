@@ -133,6 +133,26 @@ declare const ReadableStream: {
   ): ReadableStream<R>;
 };
 
+interface WritableStreamDefaultWriter<W = any> {
+  readonly closed: Promise<void>;
+  write(chunk?: W): Promise<void>;
+  close(): Promise<void>;
+  abort(reason?: any): Promise<void>;
+}
+
+interface WritableStream<W = any> {
+  readonly locked: boolean;
+  getWriter(): WritableStreamDefaultWriter<W>;
+}
+declare const WritableStream: {
+  prototype: WritableStream;
+  new <W = any>(sink?: {
+    write?(chunk: W): void | PromiseLike<void>;
+    close?(): void | PromiseLike<void>;
+    abort?(reason?: any): void | PromiseLike<void>;
+  }): WritableStream<W>;
+};
+
 interface Blob {
   readonly size: number;
   readonly type: string;

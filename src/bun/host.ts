@@ -3,9 +3,11 @@
 // Files and compression are loaded when they are first asked for: node:zlib alone takes 7 ms of a start that takes 30, and with node:crypto and
 // node:fs 4 MiB, of which most servers use nothing (`bun run bench:scale start`).
 
+import { AsyncLocalStorage } from "node:async_hooks";
+
 import type { Compression } from "../core/compression.ts";
 import type { FileStore } from "../core/files.ts";
-import type { HostClient } from "../core/host.ts";
+import type { ContextRestorer, HostClient } from "../core/host.ts";
 import type { NetHost, Transport } from "../net/transport.ts";
 import { bodyInMemory } from "./response-body.ts";
 import { BunTransport } from "./transport.ts";
@@ -76,6 +78,10 @@ export class BunHost implements NetHost {
 
   peek<T>(promise: Promise<T>): T | undefined {
     return Bun.peek.status(promise) === "fulfilled" ? (Bun.peek(promise) as T) : undefined;
+  }
+
+  captureContext(): ContextRestorer {
+    return AsyncLocalStorage.snapshot() as ContextRestorer;
   }
 
   bodyInMemory(response: Response): Uint8Array | null {

@@ -11,6 +11,7 @@ import { DEFER_GRACE_MS } from "../config.ts";
 import type { CancelNode } from "../core/cancel-tree.ts";
 import { type Cancelled, isCancelled } from "../core/cancel-tree.ts";
 import { ProtocolError, ScopeCancelledError, TimeoutError } from "../core/errors.ts";
+import { exchangeLocals, inPresentContext, keepContext } from "../core/inheritance.ts";
 import { type Body, iterate, labelOf, type Operation, operationOf } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
 import { FAILED, Task, Wait } from "../core/task.ts";
@@ -20,6 +21,7 @@ import { Once } from "./delegate.ts";
 import { ScopeJoin } from "./scope-join.ts";
 import { StartLeaf } from "./scope-start.ts";
 import { shield } from "./shield.ts";
+import { firstOf } from "./suppressed.ts";
 
 /** Options of {@link scope}. */
 export interface ScopeOptions {
@@ -29,6 +31,11 @@ export interface ScopeOptions {
   deadline?: number;
   /** Name for task lists. */
   name?: string;
+  /**
+   * Keeps the engine's async context (`AsyncLocalStorage`) across waits: the body goes on in the one in which the scope was opened, a task in
+   * the one in which it was spawned, and so on below. Costs some ns a step. Default false.
+   */
+  asyncContext?: boolean;
 }
 
 /** What the body of a scope gets. */
@@ -65,13 +72,6 @@ export function scopeOfServants<T>(body: (scope: Scope) => Operation<T>, ended: 
   return new Once("scope", () => runScope(body, {}, ended));
 }
 
-/** The other errors of the scope that `error` came out of, in the order in which they happened. */
-export function suppressedErrors(error: unknown): readonly unknown[] {
-  return (typeof error === "object" && error !== null && suppressed.get(error)) || [];
-}
-
-const suppressed = new WeakMap<object, unknown[]>();
-
 function* runScope<T>(
   body: (scope: Scope) => Operation<T>,
   options: ScopeOptions,
@@ -81,7 +81,8 @@ function* runScope<T>(
   node.push();
   let value: T | undefined;
   try {
-    value = yield* operationOf(() => body(node), "Cannot open a scope");
+    const operation = operationOf(() => body(node), "Cannot open a scope");
+    value = yield* options.asyncContext === true ? inOwnContext(node.holder, operation) : operation;
   } catch (error) {
     node.bodyThrew(error);
   }
@@ -90,6 +91,16 @@ function* runScope<T>(
   node.pop();
   node.throwOutcome();
   return value as T;
+}
+
+function* inOwnContext<T>(task: Task, operation: Operation<T>): Generator<Wait, T, unknown> {
+  const steps = inPresentContext(task.kernel, operation[Symbol.iterator]());
+  const outer = keepContext(task);
+  try {
+    return yield* { [Symbol.iterator]: () => steps };
+  } finally {
+    exchangeLocals(task, outer);
+  }
 }
 
 class ScopeNode extends PushedNode implements Scope, TimerOwner {
@@ -249,13 +260,9 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
   }
 
   #combined(): unknown {
-    const [first, ...others] = this.#errors;
     if (this.#options.errors === "all")
       return new AggregateError([...this.#errors], `${this.#errors.size} failed in ${this.#describe()}`);
-    if (others.length > 0 && typeof first === "object" && first !== null) {
-      suppressed.set(first, [...suppressedErrors(first), ...others]);
-    }
-    return first;
+    return firstOf(this.#errors);
   }
 
   #describe(): string {

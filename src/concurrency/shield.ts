@@ -1,6 +1,6 @@
 // Shielding: letting clean-up finish inside a scope that is already cancelled.
 
-import { type Cancelled, spread } from "../core/cancel-tree.ts";
+import { type Cancelled, type CancelNode, nextChild, spread } from "../core/cancel-tree.ts";
 import { watch } from "../core/forgotten.ts";
 import { type Body, type Operation, operationOf } from "../core/operation.ts";
 import { assertMs } from "../core/sleep.ts";
@@ -8,7 +8,7 @@ import { assertMs } from "../core/sleep.ts";
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import { PushedNode, runningTask } from "./cancel.ts";
 import { Once } from "./delegate.ts";
-import type { Task, Wait } from "../core/task.ts";
+import type { AnyTask, Task, Wait } from "../core/task.ts";
 
 /**
  * Runs `operation` as if the surrounding scope were not cancelled, for at most `graceMs` milliseconds from the moment on which the scope
@@ -23,6 +23,21 @@ export function shield<T>(operation: Body<T>, graceMs: number): Operation<T> {
 /** @internal As {@link shield}; `onCancel` is called once, when the surrounding scope is, or becomes, cancelled: servers begin to drain then. */
 export function shieldAndTell<T>(operation: Body<T>, graceMs: number, onCancel: () => void): Operation<T> {
   return new Once("shield", () => runShield(operation, graceMs, onCancel));
+}
+
+/**
+ * @internal Cancels `task` and takes the grace from all shields below it, those that are still to come included: what supervisors call brutal. What
+ * is left is code that catches its cancels and goes on; there is no way to stop that.
+ */
+export function cancelWithoutGrace(task: AnyTask, reason: unknown): void {
+  task.cancel(reason);
+  const nodes: CancelNode[] = [task];
+  for (const node of nodes) {
+    if (node.cause !== null) node.cause.graceless = true;
+    for (let child = node.firstChild; child !== null; child = nextChild(node, child)) nodes.push(child);
+  }
+  // Outer shields first: what they let in reaches the inner ones by itself.
+  for (const node of nodes) if (node instanceof ShieldNode) node.cutShort();
 }
 
 function* runShield<T>(operation: Body<T>, graceMs: number, onCancel?: () => void): Generator<Wait, T, unknown> {
@@ -62,7 +77,8 @@ class ShieldNode extends PushedNode implements TimerOwner {
     if (this.#outside !== null) return this.#graceOver && super.admit(cause);
     this.#outside = cause;
     const { kernel } = this.holder;
-    if (this.#graceMs !== Number.POSITIVE_INFINITY) {
+    if (cause.graceless) this.#graceOver = true;
+    else if (this.#graceMs !== Number.POSITIVE_INFINITY) {
       kernel.timers.arm(this.#timer, kernel.host.now() + this.#graceMs);
       // The cancel may come from outside of every callback, and a shielded task is not put on the ring by it.
       kernel.nudge();
@@ -73,7 +89,14 @@ class ShieldNode extends PushedNode implements TimerOwner {
       this.#onCancel();
       kernel.leaveLater();
     }
-    return false;
+    return this.#graceOver && super.admit(cause);
+  }
+
+  /** Ends the grace that is running. */
+  cutShort(): void {
+    if (this.#outside === null || this.#graceOver) return;
+    this.holder.kernel.timers.cancel(this.#timer);
+    this.expired();
   }
 
   expired(): void {

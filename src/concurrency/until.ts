@@ -1,27 +1,40 @@
-// The bridge from promises: a task waits for one as for anything else.
+// The bridge from promises: a task waits for one as for anything else. A promise cannot be told to stop, so a cancelled wait leaves it alone; what can
+// be told is given a signal.
 
-import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
+import { describeValue, finish, Leaf, type Operation, suspend } from "../core/operation.ts";
+import { ProtocolError } from "../core/errors.ts";
 import type { Kernel, Task, Wait } from "../core/task.ts";
 
 /**
- * Parks until `promise` settles; gives its value or throws its reason. A cancelled `until` no longer waits; the promise itself goes on, and a
- * rejection of it is then ignored.
+ * Parks until a promise settles; gives its value or throws its reason. A cancelled `until` no longer waits; the promise itself goes on, and
+ * what it rejects with later is ignored. Given a function, `until` calls it when it parks, with a signal that aborts when the wait is
+ * cancelled or loses a race: what the promise stands for, a socket say, is then given up too. It does not wait until that has happened.
+ *
+ * ```ts
+ * const response = yield* timeout(2_000, until((signal) => fetch(url, { signal })));
+ * const text = yield* until(response.text());
+ * ```
+ *
+ * @throws ProtocolError when there is no promise
  */
-export function until<T>(promise: PromiseLike<T>): Operation<Awaited<T>> {
-  return new UntilLeaf<Awaited<T>>(promise as PromiseLike<Awaited<T>>);
+export function until<T>(source: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>)): Operation<Awaited<T>> {
+  return new UntilLeaf<Awaited<T>>(source as Source<Awaited<T>>);
 }
+
+type Source<T> = PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>);
 
 class UntilLeaf<T> extends Leaf<T> {
   readonly reason = "a promise";
-  readonly #promise: PromiseLike<T>;
+  readonly #source: Source<T>;
   #task: Task | null = null;
+  #abort: AbortController | null = null;
   #settled = false;
   #failed = false;
   #outcome: unknown = undefined;
 
-  constructor(promise: PromiseLike<T>) {
+  constructor(source: Source<T>) {
     super();
-    this.#promise = promise;
+    this.#source = source;
   }
 
   override next(token?: unknown): IteratorResult<Wait, T> {
@@ -32,8 +45,8 @@ class UntilLeaf<T> extends Leaf<T> {
       parks = result.value === this;
       return result;
     } finally {
-      // Cancelled, or sent round the ring first: nobody listens to the promise, and its rejection must not end the process meanwhile.
-      if (!parks && this.#promise instanceof Promise) this.#promise.catch(() => {});
+      // Cancelled, or sent round the ring first.
+      if (!parks) this.dropped();
     }
   }
 
@@ -46,34 +59,65 @@ class UntilLeaf<T> extends Leaf<T> {
     return finish(this.#outcome as T);
   }
 
+  /** Nobody listens to the promise: its rejection must not end the process. */
+  override dropped(): void {
+    if (this.#source instanceof Promise) this.#source.catch(() => {});
+  }
+
   park(task: Task): void {
     this.#task = task;
     const { kernel } = task;
     kernel.host.hold();
     try {
-      this.#promise.then(
+      this.#promise().then(
         (value) => this.#settle(kernel, false, value),
         (error: unknown) => this.#settle(kernel, true, error),
       );
     } catch (error) {
-      // A `then` that throws is the fault of whoever made it, and to `await` it is a rejection.
+      // A `then` that throws is the fault of whoever made it, and to `await` it is a rejection. So is a function that throws.
       this.#settle(kernel, true, error);
     }
   }
 
-  unpark(): boolean {
+  unpark(task: Task): boolean {
+    const { kernel } = task;
     this.#task = null;
+    kernel.host.release();
+    if (this.#abort !== null) {
+      // Foreign code, and a cancel may be on its way through the tree: it may wake tasks, but none may run before that is over.
+      kernel.enter();
+      this.#abort.abort();
+      kernel.leaveLater();
+    }
     return true;
   }
 
+  #promise(): PromiseLike<T> {
+    const source = this.#source;
+    let promise: unknown = source;
+    if (typeof source === "function" && !isThenable(source)) {
+      this.#abort = new AbortController();
+      promise = source(this.#abort.signal);
+    }
+    if (isThenable(promise)) return promise as PromiseLike<T>;
+    throw new ProtocolError(`Cannot wait for a promise: found ${describeValue(promise)}`);
+  }
+
   #settle(kernel: Kernel, failed: boolean, outcome: unknown): void {
-    if (this.#settled) return;
+    const task = this.#task;
+    // Given up, or a thenable that calls twice.
+    if (task === null || this.#settled) return;
     this.#settled = true;
     this.#failed = failed;
     this.#outcome = outcome;
     kernel.enter();
     kernel.host.release();
-    if (this.#task !== null) kernel.wake(this.#task, this);
+    kernel.wake(task, this);
     kernel.leave();
   }
+}
+
+function isThenable(value: unknown): boolean {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+  return "then" in value && typeof value.then === "function";
 }

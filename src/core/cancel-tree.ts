@@ -11,6 +11,8 @@ export class Cancelled {
   readonly scope: CancelNode;
   /** What the caller of `cancel` gave. */
   readonly reason: unknown;
+  /** @internal No shield holds it up any more: see `cancelWithoutGrace` in concurrency/shield.ts. */
+  graceless: boolean = false;
 
   constructor(scope: CancelNode, reason: unknown) {
     this.scope = scope;

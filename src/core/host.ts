@@ -13,6 +13,9 @@ export interface HostClient {
   stalled(): void;
 }
 
+/** Runs `step(given)` in the async context in which it was made. */
+export type ContextRestorer = <Given, Result>(step: (given: Given) => Result, given: Given) => Result;
+
 /** The world as a scheduler sees it. All times are milliseconds on the host's own monotonic clock, with fractions. */
 export interface Host {
   /** True where mistakes are worth the price of finding them: reports of forgotten operations and swallowed cancels. */
@@ -37,6 +40,8 @@ export interface Host {
   peek?<T>(promise: Promise<T>): T | undefined;
   /** The body of a Fetch Response, taken out of it, if all of it is in memory; else `null`, and it is not touched. Missing where the host cannot tell. */
   bodyInMemory?(response: Response): Uint8Array | null;
+  /** Takes note of the engine's present async context. Missing where there is none. */
+  captureContext?(): ContextRestorer;
   /** Compressors for bodies. Missing where bodies go out as they are. */
   readonly compression?: Compression;
   /** Shows a diagnostic to the developer. */

@@ -20,6 +20,7 @@ import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
 import { deadlock } from "./deadlock.ts";
 import { swallowedReport, watch, watchForgotten } from "./forgotten.ts";
 import type { Host, HostClient } from "./host.ts";
+import { inherit } from "./inheritance.ts";
 import type { Instrument } from "./instrument.ts";
 import { joinOf, wakeJoiners } from "./join.ts";
 import { Lingering } from "./lingering.ts";
@@ -98,7 +99,10 @@ export class Scheduler implements Kernel, HostClient {
   spawn<T>(parent: CancelNode | null, generator: Stepper<T>, label: Task["label"]): Task<T> {
     const task = new Task<T>(this, ++this.lastId, label, generator);
     if (parent === null) this.roots.add(task as Task);
-    else attach(task as Task, parent);
+    else {
+      attach(task as Task, parent);
+      if (inherit !== null) inherit(task as Task, parent);
+    }
     this.enqueue(task as Task);
     if (this.instrument !== null) this.tellSpawned(task as Task);
     return task;
@@ -115,6 +119,7 @@ export class Scheduler implements Kernel, HostClient {
 
   wake(task: AnyTask, by: Wait): void {
     if (task.state === PARKED && task.wait === by) this.requeue(task, task);
+    else task.wait?.wokenBy(task, by);
   }
 
   requeue(task: AnyTask, token: unknown): void {

@@ -20,6 +20,17 @@ export abstract class Wait {
   abstract park(task: AnyTask): void;
   /** Unregisters `task` completely. False where the wait cannot be abandoned (a join at a scope's exit). A throw is fatal. */
   abstract unpark(task: AnyTask): boolean;
+  /** The task was woken by a wait that it is not parked in. Several side by side stand behind one composite, which knows them. */
+  wokenBy(_task: AnyTask, _by: Wait): void {}
+  /** Started, never parked, and given up by the composite that started it: a leaf that is kept for reuse can be handed out again. */
+  dropped(): void {}
+}
+
+/** The task-local values of a task, innermost first; see inheritance.ts. */
+export interface Locals {
+  readonly key: object;
+  readonly value: unknown;
+  readonly outer: Locals | null;
 }
 
 /** On the ring, or being spawned. */
@@ -59,7 +70,10 @@ export interface Kernel {
   leave(): void;
   /** The host callback ends, but this is no moment to run tasks: a turn will. */
   leaveLater(): void;
-  /** Wakes `task` from the wait `by`. No effect when it is not parked there: each park is answered by one resume. */
+  /**
+   * Wakes `task` from the wait `by`. When it is not parked there itself it stands behind a composite of which `by` is a part, or the wake is late
+   * and has no effect: each park is answered by one resume.
+   */
   wake(task: AnyTask, by: Wait): void;
   /** Puts a task that was just taken out of its wait on the ring; it resumes with `token`. */
   requeue(task: AnyTask, token: unknown): void;
@@ -97,6 +111,8 @@ export interface TaskExtras {
   delivered: Cancelled | null;
   /** Its stack tells where, in development. */
   deliveredAt: Error | undefined;
+  /** Its task-local values. */
+  locals: Locals | null;
 }
 
 /** A running generator. `yield* task` joins it; `task.promise` bridges to async code; `task.cancel()` stops it. */
@@ -155,7 +171,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
 
   /** @internal */
   get extras(): TaskExtras {
-    this.rare ??= { promise: null, delivered: null, deliveredAt: undefined };
+    this.rare ??= { promise: null, delivered: null, deliveredAt: undefined, locals: null };
     return this.rare;
   }
 

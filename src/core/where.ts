@@ -32,4 +32,4 @@ function isLeafFrame(line: string): boolean {
 }
 
 const OWN_FRAME =
-  /\bcore\/(operation|run)\.ts:|^\S*(runScope|runDeferred|runShield|#run) .*\bconcurrency\/(scope|shield)\.ts:/;
+  /\bcore\/(operation|run)\.ts:|node:async_hooks|^\S*(runScope|runDeferred|runShield|inOwnContext|#run) .*\bconcurrency\/(scope|shield|task-local)\.ts:/;

@@ -61,6 +61,10 @@ export abstract class ReadingLeaf<out T> extends Leaf<T> implements Reader {
     conn.wantMore();
   }
 
+  override dropped(): void {
+    this.state = IDLE;
+  }
+
   unpark(): boolean {
     // A composite also unparks a leaf that found the slot taken.
     if (this.conn.reader === this) this.conn.reader = null;

@@ -59,6 +59,10 @@ export abstract class WritingLeaf extends Leaf<void> implements Writer {
     conn.writer = this;
   }
 
+  override dropped(): void {
+    this.state = IDLE;
+  }
+
   unpark(): boolean {
     // As in reading.ts.
     if (this.conn.writer === this) this.conn.writer = null;
@@ -99,6 +103,11 @@ export class WriteLeaf extends WritingLeaf {
   override park(task: Task): void {
     this.#waited = true;
     super.park(task);
+  }
+
+  override dropped(): void {
+    this.data = "";
+    super.dropped();
   }
 
   /** A cancelled write forgets its bytes: the leaf is kept and handed out again. */

@@ -3,7 +3,7 @@
 // waits for: those settle in the real event loop, and the simulation gives it turns while any is held.
 
 import type { Compression } from "../core/compression.ts";
-import type { HostClient } from "../core/host.ts";
+import type { ContextRestorer, HostClient } from "../core/host.ts";
 import type { NetHost } from "../net/transport.ts";
 import { createPrng, type Prng } from "./prng.ts";
 import { type DiskOptions, SimFiles } from "./files.ts";
@@ -27,6 +27,8 @@ export interface SimHostOptions {
   files?: DiskOptions;
   /** Reports of forgotten operations and swallowed cancels are collected. Default true. */
   development?: boolean;
+  /** How the engine's async context is kept: `() => AsyncLocalStorage.snapshot()`. Missing: asking for it is an error. */
+  captureContext?: () => ContextRestorer;
 }
 
 /** A world of its own: clock, chance, network. */
@@ -37,6 +39,7 @@ export class SimHost implements NetHost {
   readonly prng: Prng;
   /** None unless a test gives one: bodies go out as they are, and a run of a seed waits for no thread. */
   compression?: Compression;
+  readonly captureContext?: () => ContextRestorer;
   /** Diagnostics that the scheduler reported. */
   readonly reports: string[] = [];
   /** Times the scheduler asked for a timer: exact counts for tests. */
@@ -57,6 +60,7 @@ export class SimHost implements NetHost {
 
   constructor(options: SimHostOptions = {}) {
     this.development = options.development ?? true;
+    if (options.captureContext !== undefined) this.captureContext = options.captureContext;
     this.prng = createPrng(options.seed ?? 1);
     this.transport = new SimTransport(this, options.network ?? {});
     this.files = new SimFiles(this, options.files ?? {});

@@ -1,7 +1,7 @@
 // Running a program in a world of its own: the same handlers as on Bun, in virtual time, under a seed.
 
 import type { Body } from "../core/operation.ts";
-import { runOn } from "../core/run.ts";
+import { runOn, type RunOptions } from "../core/run.ts";
 import { Scheduler } from "../core/scheduler.ts";
 
 import { SimHost, type SimHostOptions } from "./host.ts";
@@ -18,8 +18,8 @@ export class Simulation {
   }
 
   /** Starts `body` as a root task; nothing runs before `settle` or `run`. */
-  start<T>(body: Body<T>, name?: string): Task<T> {
-    return runOn(this.scheduler, body, name);
+  start<T>(body: Body<T>, options?: string | RunOptions): Task<T> {
+    return runOn(this.scheduler, body, options);
   }
 
   /** Makes moves until every root has ended. A world in which nothing can happen any more gets a DeadlockError. @throws what no task can be blamed for. */
@@ -36,8 +36,8 @@ export class Simulation {
   }
 
   /** Runs `body` as a root task to its end and gives its value. */
-  async run<T>(body: Body<T>, name?: string): Promise<T> {
-    const task = this.start(body, name);
+  async run<T>(body: Body<T>, options?: string | RunOptions): Promise<T> {
+    const task = this.start(body, options);
     const { promise } = task;
     // The rejection is seen below, after the world has settled; it must not count as unhandled meanwhile.
     promise.catch(() => {});

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
-import { scope, suppressedErrors } from "../../src/concurrency/scope.ts";
+import { scope } from "../../src/concurrency/scope.ts";
+import { suppressedErrors } from "../../src/concurrency/suppressed.ts";
 import { shield } from "../../src/concurrency/shield.ts";
 import { isCancelled } from "../../src/core/cancel-tree.ts";
 import { TaskCancelledError } from "../../src/core/errors.ts";

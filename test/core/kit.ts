@@ -120,6 +120,7 @@ export function messageOf(error: unknown): string {
 export class Hand extends Leaf<number> {
   readonly reason = "a hand";
   resumes = 0;
+  drops = 0;
   readonly #faults: { park?: Error; unpark?: Error };
   constructor(faults: { park?: Error; unpark?: Error } = {}) {
     super();
@@ -137,5 +138,8 @@ export class Hand extends Leaf<number> {
   unpark(): boolean {
     if (this.#faults.unpark !== undefined) throw this.#faults.unpark;
     return true;
+  }
+  override dropped(): void {
+    this.drops++;
   }
 }

@@ -1,9 +1,12 @@
 // All micro benches, in the order of the report.
 
 import { channels } from "../channel.ts";
+import { allGenerators, allLeaves } from "../all.ts";
+import { raceGenerators, raceLeaves } from "../race.ts";
 import { resume } from "../resume.ts";
 import { spawnBatch, spawnBatchSuspending, spawnOne, spawnOneSuspending } from "../spawn.ts";
 import { switches } from "../switch.ts";
+import { timeoutAtOnce } from "../timeout.ts";
 import { timeoutOperation, timer, timerClock, timerMillion } from "../timer.ts";
 import type { MicroBench } from "./bench.ts";
 
@@ -18,6 +21,11 @@ export const BENCHES: readonly MicroBench[] = [
   timerClock,
   timerMillion,
   timeoutOperation,
+  timeoutAtOnce,
+  raceLeaves,
+  raceGenerators,
+  allLeaves,
+  allGenerators,
   ...switches,
   ...channels,
 ];

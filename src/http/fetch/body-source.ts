@@ -2,6 +2,7 @@
 // the conn as a parked leaf would, but belongs to no task: nothing of it is cancelled with the handler. So the exchange lets go of it when
 // the request is over, and a promise that is still out then fails.
 
+import { pulledStream } from "../../concurrency/web-streams.ts";
 import { BusyError } from "../../core/errors.ts";
 import type { Reader } from "../../net/conn-state.ts";
 import { requestOver } from "../errors.ts";
@@ -95,18 +96,9 @@ export class BodySource implements Reader, PromisedBody {
 
 /** A stream of `source`. It reads a piece when one is asked for, and no earlier: what nobody reads stays with the client. */
 export function bodyStream(source: BodySource): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const piece = await source.next();
-        if (piece === null) controller.close();
-        else controller.enqueue(piece);
-      },
-      // A read that is out would go on being timed, and take a piece for nobody.
-      cancel() {
-        source.letGo();
-      },
-    },
-    { highWaterMark: 0 },
+  return pulledStream(
+    () => source.next(),
+    // A read that is out would go on being timed, and take a piece for nobody.
+    () => source.letGo(),
   );
 }
