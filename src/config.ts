@@ -55,10 +55,10 @@ export const CHANNEL_ITEMS_MAX: number = 2 ** 24;
 /** Bytes in the outbox from which the next write parks first. As the kernel's own send buffer takes megabytes, this is enough. */
 export const OUTBOX_HIGH_WATER_BYTES: number = 64 * 1024;
 
-/** Bytes gathered for one kernel write: below it small writes of a pass are joined, from it on they leave at once. */
-export const GATHER_BYTES: number = 16 * 1024;
+/** Bytes gathered for one kernel write: below it small writes of a pass are joined, from it on they leave at once. See docs/decisions/0011. */
+export const GATHER_BYTES: number = 32 * 1024;
 
-/** Bytes of the buffer that they are gathered in: what is below the mark and one write of the same size, with the framing of both, leave as one. */
+/** Bytes of the buffer that they are gathered in: two parts of 16 KiB with their framing leave as one. */
 export const GATHER_BUFFER_BYTES: number = 36 * 1024;
 
 /** Gather buffers kept for reuse. One conn at a time needs one in a request and answer server; a broadcast needs some more. */
