@@ -143,6 +143,16 @@ describe("Outbox", () => {
     );
   });
 
+  test("Outbox makes the same bytes of a text whatever text stands beside it", () => {
+    const outbox = new Outbox();
+    const socket = new TakingSocket();
+    const texts = ["a\ud83d", "\ude00b", "", "\ud83d", "", "\ude00", "\ude00", "\u{1f600}", "\ud83d", "é", "\ude00"];
+    for (const text of texts) outbox.pushText(text);
+    outbox.flushTo(socket);
+    expect(socket.all.toString("hex")).toBe(texts.map((text) => Buffer.from(text).toString("hex")).join(""));
+    expect([outbox.sent, outbox.pending, socket.writes]).toEqual([socket.all.length, 0, 1]);
+  });
+
   test("Outbox joins small pieces into one write, and hands a large one on without copying it", () => {
     const outbox = new Outbox();
     const socket = new TakingSocket();
