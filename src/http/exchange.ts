@@ -68,6 +68,8 @@ export class Exchange {
   #consumed = 0;
   #begun = false;
   #decoder: ChunkedDecoder | null = null;
+  /** What a read that was given up had taken: the next piece. */
+  #givenBack: Uint8Array | null = null;
 
   constructor(host: ExchangeHost) {
     this.host = host;
@@ -95,6 +97,7 @@ export class Exchange {
   /** The request is answered: views of it are over, and the parser is ready for the next. */
   end(): void {
     this.promised?.letGo();
+    this.#givenBack = null;
     this.number++;
     this.head.reset();
     // Were it still HEAD, the refusal of a next request that is faulty from its first byte on would lack its body.
@@ -118,7 +121,7 @@ export class Exchange {
 
   /** The body was read to its end. */
   get bodyRead(): boolean {
-    return this.#begun && this.bodyOver;
+    return this.#begun && this.bodyOver && this.#givenBack === null;
   }
 
   /** The fields behind a chunked body that was read to its end; none otherwise. */
@@ -194,7 +197,7 @@ export class Exchange {
   /** Whether `takePiece` has something to say: a piece, the end, or that no more will come. @throws as {@link advance} */
   pieceIsDue(): boolean {
     const { conn } = this.host;
-    return this.advance() || conn.input !== OPEN || conn.closing !== null;
+    return this.#givenBack !== null || this.advance() || conn.input !== OPEN || conn.closing !== null;
   }
 
   /**
@@ -203,12 +206,22 @@ export class Exchange {
    */
   takePiece(): Uint8Array | null {
     const { conn } = this.host;
+    const givenBack = this.#givenBack;
+    if (givenBack !== null) {
+      this.#givenBack = null;
+      return givenBack;
+    }
     this.host.bodyArrived(this.dataLength);
     if (this.dataLength > 0) return this.take();
     if (this.bodyOver) return null;
     conn.inputOver();
     this.rejection ??= new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
     throw new UnexpectedEndError(`Cannot read the request body on ${conn.describe()}: its input ended in the middle`);
+  }
+
+  /** A read of request `number` was given up that had taken `piece`: the next one gives it first. */
+  giveBack(piece: Uint8Array, number: number): void {
+    if (number === this.number) this.#givenBack = piece;
   }
 
   #advanceChunked(): boolean {
