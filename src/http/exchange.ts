@@ -68,6 +68,8 @@ export class Exchange {
   #consumed = 0;
   #begun = false;
   #decoder: ChunkedDecoder | null = null;
+  /** A reader was told of the body's end. */
+  #endTold = false;
   /** What a read that was given up had taken: the next piece. */
   #givenBack: Uint8Array | null = null;
 
@@ -98,6 +100,7 @@ export class Exchange {
   end(): void {
     this.promised?.letGo();
     this.#givenBack = null;
+    this.#endTold = false;
     this.number++;
     this.head.reset();
     // Were it still HEAD, the refusal of a next request that is faulty from its first byte on would lack its body.
@@ -119,14 +122,16 @@ export class Exchange {
     return this.bodyOver || this.framing.body !== BODY_LENGTH ? 0 : this.#remaining;
   }
 
-  /** The body was read to its end. */
+  /** The body was read to its end, and the reader knows: the last piece alone does not tell, and may come with the first or after it. */
   get bodyRead(): boolean {
-    return this.#begun && this.bodyOver && this.#givenBack === null;
+    return this.#endTold;
   }
 
   /** The fields behind a chunked body that was read to its end; none otherwise. */
   get trailers(): readonly HeaderField[] {
-    return this.bodyRead && this.framing.body === BODY_CHUNKED ? (this.#decoder as ChunkedDecoder).trailers : [];
+    return this.#begun && this.bodyOver && this.framing.body === BODY_CHUNKED
+      ? (this.#decoder as ChunkedDecoder).trailers
+      : [];
   }
 
   /** Nobody reads the rest of the body. It need not keep to its limit any more: how much is dropped has a bound of its own. */
@@ -213,7 +218,10 @@ export class Exchange {
     }
     this.host.bodyArrived(this.dataLength);
     if (this.dataLength > 0) return this.take();
-    if (this.bodyOver) return null;
+    if (this.bodyOver) {
+      this.#endTold = this.#begun;
+      return null;
+    }
     conn.inputOver();
     this.rejection ??= new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
     throw new UnexpectedEndError(`Cannot read the request body on ${conn.describe()}: its input ended in the middle`);
@@ -221,7 +229,9 @@ export class Exchange {
 
   /** A read of request `number` was given up that had taken `piece`: the next one gives it first. */
   giveBack(piece: Uint8Array, number: number): void {
-    if (number === this.number) this.#givenBack = piece;
+    if (number !== this.number) return;
+    this.#givenBack = piece;
+    this.#endTold = false;
   }
 
   #advanceChunked(): boolean {

@@ -184,6 +184,23 @@ describe("HttpRequest's body", () => {
       },
     ));
 
+  test("HttpRequest.bytes gives what is left however the body was cut, also when that is nothing", () =>
+    withServer(
+      function* (incoming) {
+        const first = Buffer.from((yield* incoming.read()) ?? []).toString();
+        return text(`${first}+${yield* incoming.text()}`);
+      },
+      function* (world) {
+        const cut = yield* world.ask(request("POST /", lengthOf("abcd"), "ab"));
+        cut.send("cd");
+        const [whole, chunked] = [
+          yield* world.ask(request("POST /", lengthOf("abcd"), "abcd")),
+          yield* world.ask(request("POST /", CHUNKED, `${chunk("abcd")}0\r\n\r\n`)),
+        ];
+        expect([cut, whole, chunked].map((peer) => bodiesOf(peer))).toEqual([["ab+cd"], ["abcd+"], ["abcd+"]]);
+      },
+    ));
+
   for (const { name, fields, parts } of [
     { name: "a length", fields: ["Content-Length: 6"], parts: ["ab", "cd", "ef"] },
     { name: "chunks", fields: CHUNKED, parts: [chunk("ab"), chunk("cd"), `${chunk("ef")}0\r\n\r\n`] },
