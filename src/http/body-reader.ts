@@ -43,13 +43,13 @@ export function* readJson(exchange: Exchange, number: number): Generator<Wait, u
 abstract class BodyReadingLeaf<out T> extends ReadingLeaf<T> {
   protected readonly exchange: Exchange;
   /** Of the request that the leaf was made for: it must not read from the next. */
-  readonly #number: number;
+  protected readonly number: number;
   #error: { thrown: unknown } | null = null;
 
   constructor(exchange: Exchange, number: number) {
     super(exchange.host.conn);
     this.exchange = exchange;
-    this.#number = number;
+    this.number = number;
     this.wanted = 1;
   }
 
@@ -75,7 +75,7 @@ abstract class BodyReadingLeaf<out T> extends ReadingLeaf<T> {
   /** May be asked inside a socket callback, where nothing may be thrown: an error is kept for the task. */
   protected ready(): boolean {
     try {
-      if (this.exchange.number !== this.#number) throw requestOver("the body");
+      if (this.exchange.number !== this.number) throw requestOver("the body");
       this.exchange.beginBody();
       return this.isDue();
     } catch (thrown) {
@@ -120,6 +120,17 @@ class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
     throw usedAsValue("request.bytes");
   }
 
+  override park(task: Task): void {
+    super.park(task);
+    // From now on it takes what comes, and what was there when it started.
+    if (this.conn.reader === this) this.arrived();
+  }
+
+  override unpark(): boolean {
+    this.#giveBack();
+    return super.unpark();
+  }
+
   protected isDue(): boolean {
     const { exchange } = this;
     if (!this.#asked && exchange.bodyRead)
@@ -132,8 +143,10 @@ class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
       this.#add(piece);
       came = true;
     }
+    // A composite may start it and then go on without it: before it is parked it must have taken nothing.
+    if (this.conn.reader !== this) this.#giveBack();
     // Each piece stops the clock of the body.
-    if (came && this.conn.reader === this) exchange.host.bodyAwaited();
+    else if (came) exchange.host.bodyAwaited();
     return false;
   }
 
@@ -141,12 +154,21 @@ class WholeBodyLeaf extends BodyReadingLeaf<Uint8Array> {
     return this.#whole ?? this.#pieces?.join() ?? this.#first ?? new Uint8Array(0);
   }
 
+  /** What was taken is the body's next piece again: a read that is given up loses nothing. */
+  #giveBack(): void {
+    if (this.#first === null) return;
+    const taken = this.#whole?.subarray(0, this.#filled) ?? this.#pieces?.join() ?? this.#first;
+    this.#first = this.#pieces = this.#whole = null;
+    this.#filled = 0;
+    this.exchange.giveBack(taken, this.number);
+  }
+
   #add(piece: Uint8Array): void {
     if (this.#first === null) {
       this.#first = piece;
       const { announcedBytes } = this.exchange;
       const bytes = piece.length + announcedBytes;
-      if (announcedBytes === 0 || bytes > BODY_BYTES_AHEAD_MAX) return;
+      if (announcedBytes === 0 || bytes > BODY_BYTES_AHEAD_MAX || this.conn.reader !== this) return;
       this.#whole = Buffer.allocUnsafeSlow(bytes);
     }
     if (this.#whole !== null) {

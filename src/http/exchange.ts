@@ -68,6 +68,10 @@ export class Exchange {
   #consumed = 0;
   #begun = false;
   #decoder: ChunkedDecoder | null = null;
+  /** A reader was told of the body's end. */
+  #endTold = false;
+  /** What a read that was given up had taken: the next piece. */
+  #givenBack: Uint8Array | null = null;
 
   constructor(host: ExchangeHost) {
     this.host = host;
@@ -95,6 +99,8 @@ export class Exchange {
   /** The request is answered: views of it are over, and the parser is ready for the next. */
   end(): void {
     this.promised?.letGo();
+    this.#givenBack = null;
+    this.#endTold = false;
     this.number++;
     this.head.reset();
     // Were it still HEAD, the refusal of a next request that is faulty from its first byte on would lack its body.
@@ -116,14 +122,16 @@ export class Exchange {
     return this.bodyOver || this.framing.body !== BODY_LENGTH ? 0 : this.#remaining;
   }
 
-  /** The body was read to its end. */
+  /** The body was read to its end, and the reader knows: the last piece alone does not tell, and may come with the first or after it. */
   get bodyRead(): boolean {
-    return this.#begun && this.bodyOver;
+    return this.#endTold;
   }
 
   /** The fields behind a chunked body that was read to its end; none otherwise. */
   get trailers(): readonly HeaderField[] {
-    return this.bodyRead && this.framing.body === BODY_CHUNKED ? (this.#decoder as ChunkedDecoder).trailers : [];
+    return this.#begun && this.bodyOver && this.framing.body === BODY_CHUNKED
+      ? (this.#decoder as ChunkedDecoder).trailers
+      : [];
   }
 
   /** Nobody reads the rest of the body. It need not keep to its limit any more: how much is dropped has a bound of its own. */
@@ -194,7 +202,7 @@ export class Exchange {
   /** Whether `takePiece` has something to say: a piece, the end, or that no more will come. @throws as {@link advance} */
   pieceIsDue(): boolean {
     const { conn } = this.host;
-    return this.advance() || conn.input !== OPEN || conn.closing !== null;
+    return this.#givenBack !== null || this.advance() || conn.input !== OPEN || conn.closing !== null;
   }
 
   /**
@@ -203,12 +211,27 @@ export class Exchange {
    */
   takePiece(): Uint8Array | null {
     const { conn } = this.host;
+    const givenBack = this.#givenBack;
+    if (givenBack !== null) {
+      this.#givenBack = null;
+      return givenBack;
+    }
     this.host.bodyArrived(this.dataLength);
     if (this.dataLength > 0) return this.take();
-    if (this.bodyOver) return null;
+    if (this.bodyOver) {
+      this.#endTold = this.#begun;
+      return null;
+    }
     conn.inputOver();
     this.rejection ??= new Rejection(400, "ERR_HTTP_FRAMING", "the input ended within the body");
     throw new UnexpectedEndError(`Cannot read the request body on ${conn.describe()}: its input ended in the middle`);
+  }
+
+  /** A read of request `number` was given up that had taken `piece`: the next one gives it first. */
+  giveBack(piece: Uint8Array, number: number): void {
+    if (number !== this.number) return;
+    this.#givenBack = piece;
+    this.#endTold = false;
   }
 
   #advanceChunked(): boolean {

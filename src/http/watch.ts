@@ -123,10 +123,11 @@ export class Watch implements ConnWatcher, DeadlineOwner {
 
   /** The read goes on with `bytes` of the body, or was given up. */
   bodyArrived(bytes: number): void {
+    // Also where nobody waits: many small chunks come together, and the wait ends with the first.
+    this.#arrivedBytes += bytes;
     if (this.#phase !== BODY) return;
     const now = this.#conn.scheduler.now();
     this.#awaitedMs += now - this.#awaitedFrom;
-    this.#arrivedBytes += bytes;
     const { bodyStallMs, bodyBytesPerSecondMin } = this.#options;
     // Without a minimum any byte is progress.
     if (bytes > 0 && this.#arrivedBytes * 1000 >= bodyStallMs * bodyBytesPerSecondMin) this.#restartRate();

@@ -26,6 +26,8 @@ export class LineReader {
   #text = "";
   #at = 0;
   #takes = -1;
+  /** Bytes of coming lines that are read one by one: among them is what is no ASCII, and to try again for each would cost 30 times as much. */
+  #oneByOne = 0;
 
   constructor(received: ReceiveBuffer) {
     this.#received = received;
@@ -35,6 +37,8 @@ export class LineReader {
   find(searched: number): number {
     const { bytes, start, end } = this.#received;
     if (this.#takes === this.#received.takes) return this.#text.indexOf("\n", this.#at) - this.#at;
+    // Somebody else has read since: who waits for a line keeps nothing alive that is of no use.
+    this.#text = "";
     const from = start + searched;
     const loopEnd = Math.min(from + LOOP_BYTES_MAX, end);
     for (let i = from; i < loopEnd; i++) if (bytes[i] === LF) return i - start;
@@ -71,12 +75,19 @@ export class LineReader {
   /** Makes text of all whole lines that are there, if there are more than the next one, of `length` bytes. */
   #readAhead(length: number): boolean {
     const { bytes, start, end } = this.#received;
+    if (this.#oneByOne > 0) {
+      this.#oneByOne -= length + 1;
+      return false;
+    }
     if (end - start <= length + 1) return false;
     const to = Math.min(start + AHEAD_BYTES_MAX, end);
     const last = bytes.lastIndexOf(LF, to - 1);
     if (last <= start + length) return false;
     const text = utf8Slice.call(bytes, start, last + 1);
-    if (text.length !== last + 1 - start) return false;
+    if (text.length !== last + 1 - start) {
+      this.#oneByOne = last - start - length;
+      return false;
+    }
     this.#text = text;
     this.#at = 0;
     return true;

@@ -38,6 +38,8 @@ export class Outbox {
   #gather = false;
   /** Short texts behind the last segment: putting them together and making bytes of all at once takes a third of the time of one by one. */
   #text = "";
+  /** Where in `#text` one text ends and the next begins. */
+  #seams: number[] | null = null;
   /** Full segments before the last one, oldest first. */
   #queue: Segment[] | null = null;
 
@@ -69,6 +71,7 @@ export class Outbox {
     const { length } = text;
     if (length > SHORT_TEXT_UNITS_MAX) this.#pushLongText(text);
     else {
+      if (this.#text !== "") (this.#seams ??= []).push(this.#text.length);
       this.#text += text;
       this.pending += length;
       if (this.#text.length > TEXT_UNITS_MAX) this.#encode();
@@ -78,10 +81,20 @@ export class Outbox {
   /** Makes bytes of the texts that were put together. They counted a byte a unit so far. */
   #encode(): void {
     const text = this.#text;
+    const seams = this.#seams;
     if (text === "") return;
     this.#text = "";
+    this.#seams = null;
     this.pending -= text.length;
-    this.#pushLongText(text);
+    if (seams === null) {
+      this.#pushLongText(text);
+      return;
+    }
+    const most = text.length * 3;
+    this.room(most);
+    const written = this.bytes.utf8Write(text, this.end, most);
+    if (written === text.length) this.advance(this.end + written);
+    else for (const part of apart(text, seams)) this.#pushLongText(part);
   }
 
   #pushLongText(text: string): void {
@@ -143,6 +156,7 @@ export class Outbox {
   /** Throws away everything: the socket is gone. */
   clear(): void {
     this.#text = "";
+    this.#seams = null;
     this.#queue = null;
     this.pending = 0;
     this.#release();
@@ -194,6 +208,28 @@ export class Outbox {
     this.start = this.end = 0;
     this.#gather = false;
   }
+}
+
+/**
+ * `text` cut where two halves of a surrogate pair have met that were not written together: a text must become the same bytes, and as many, whatever stands
+ * beside it. Most often in one part.
+ */
+function apart(text: string, seams: readonly number[]): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  for (const seam of seams) {
+    const isPair = isHalf(text.charCodeAt(seam - 1), 0xd800) && isHalf(text.charCodeAt(seam), 0xdc00);
+    if (!isPair) continue;
+    parts.push(text.slice(from, seam));
+    from = seam;
+  }
+  parts.push(text.slice(from));
+  return parts;
+}
+
+/** Whether `unit` is of the 1,024 surrogates from `first` on. */
+function isHalf(unit: number, first: number): boolean {
+  return (unit & 0xfc00) === first;
 }
 
 function giveBack(buffer: Buffer): void {

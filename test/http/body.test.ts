@@ -1,8 +1,11 @@
 // Request bodies: read in pieces or whole, limited, not read at all, ending early.
 
 import { describe, expect, test } from "bun:test";
+import { Latch } from "../../src/concurrency/latch.ts";
+import { moveOnAfter } from "../../src/concurrency/timeout.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { type HttpRequest, json, type Rejection, type Reply, router, stream, text } from "../../src/http/index.ts";
+import { firstOf } from "../concurrency/first-of.ts";
 import { bodiesOf, request, responsesOf, settle, SOON_MS, withServer } from "./support.ts";
 
 const CHUNKED = ["Transfer-Encoding: chunked"];
@@ -180,6 +183,64 @@ describe("HttpRequest's body", () => {
         ]);
       },
     ));
+
+  test("HttpRequest.bytes gives what is left however the body was cut, also when that is nothing", () =>
+    withServer(
+      function* (incoming) {
+        const first = Buffer.from((yield* incoming.read()) ?? []).toString();
+        return text(`${first}+${yield* incoming.text()}`);
+      },
+      function* (world) {
+        const cut = yield* world.ask(request("POST /", lengthOf("abcd"), "ab"));
+        cut.send("cd");
+        const [whole, chunked] = [
+          yield* world.ask(request("POST /", lengthOf("abcd"), "abcd")),
+          yield* world.ask(request("POST /", CHUNKED, `${chunk("abcd")}0\r\n\r\n`)),
+        ];
+        expect([cut, whole, chunked].map((peer) => bodiesOf(peer))).toEqual([["ab+cd"], ["abcd+"], ["abcd+"]]);
+      },
+    ));
+
+  for (const { name, fields, parts } of [
+    { name: "a length", fields: ["Content-Length: 6"], parts: ["ab", "cd", "ef"] },
+    { name: "chunks", fields: CHUNKED, parts: [chunk("ab"), chunk("cd"), `${chunk("ef")}0\r\n\r\n`] },
+  ]) {
+    test(`HttpRequest.bytes that is given up loses nothing of a body with ${name}`, () =>
+      withServer(
+        function* (incoming) {
+          const seen: string[] = [];
+          const opened = new Latch();
+          opened.open();
+          const see = (bytes: Uint8Array | null | undefined): number =>
+            seen.push(bytes ? Buffer.from(bytes).toString() : `${bytes}`);
+          if (incoming.target === "/race") {
+            yield* sleep(50);
+            seen.push(`${(yield* firstOf([incoming.bytes(), opened.wait()])).index}`);
+          } else see(yield* moveOnAfter(50, incoming.bytes()));
+          if (incoming.target === "/drop") return text(seen.join());
+          if (incoming.target === "/read") see(yield* incoming.read());
+          else see(yield* moveOnAfter(50, incoming.bytes()));
+          see(yield* incoming.bytes());
+          return text(seen.join());
+        },
+        function* (world) {
+          const outcomes: string[] = [];
+          for (const path of ["/bytes", "/read", "/drop", "/race"]) {
+            const peer = world.connect(request(`POST ${path}`, fields));
+            for (const part of parts) {
+              yield* sleep(40);
+              peer.send(part);
+            }
+            yield* sleep(SOON_MS);
+            peer.send(request("POST /drop", ["Content-Length: 1"], "x"));
+            yield* sleep(SOON_MS);
+            outcomes.push(...bodiesOf(peer));
+          }
+          const whole = ["undefined,undefined,abcdef", "x"];
+          expect(outcomes).toEqual([...whole, "undefined,ab,cdef", "x", "undefined", "x", "1,undefined,abcdef", "x"]);
+        },
+      ));
+  }
 });
 
 describe("serveHttp with a body that nobody reads", () => {

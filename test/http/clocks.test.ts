@@ -128,6 +128,28 @@ describe("serveHttp's body clock", () => {
       expect(bodiesOf(peer).map(({ length }) => length)).toEqual([200_000]);
     }));
 
+  for (const whole of [true, false]) {
+    test(`serveHttp counts every chunk of those that come together, read ${whole ? "whole" : "in pieces"}`, () =>
+      withServer(
+        function* (incoming) {
+          if (whole) return text(`${(yield* incoming.bytes()).length}`);
+          let bytes = 0;
+          for (let piece: Uint8Array | null; (piece = yield* incoming.read()) !== null;) bytes += piece.length;
+          return text(`${bytes}`);
+        },
+        function* (world) {
+          const peer = yield* world.ask(request("POST /", ["Transfer-Encoding: chunked"]));
+          for (let i = 0; i < 70; i++) {
+            yield* sleep(1_000);
+            peer.send("1\r\nx\r\n".repeat(300));
+          }
+          peer.send("0\r\n\r\n");
+          yield* sleep(SOON_MS);
+          expect([bodiesOf(peer), world.timeouts]).toEqual([["21000"], 0]);
+        },
+      ));
+  }
+
   test("serveHttp ends a body that comes in a trickle", () =>
     withServer(echo, function* (world) {
       const peer = yield* world.ask(request("POST /", ["Content-Length: 200000"]));

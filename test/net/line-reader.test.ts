@@ -55,6 +55,24 @@ describe("LineReader", () => {
     expect([lines.find(0), lines.find(0), buffer.size]).toEqual([1, 1, 4]);
   });
 
+  test("LineReader does not make text ahead again and again of lines that are no ASCII", () => {
+    for (const text of ["é\n".repeat(20_000), `${"plain\n".repeat(600)}é\n`.repeat(16)]) {
+      let tries = 0;
+      const bytes = Object.assign(Buffer.from(text), {
+        // What is made into text ahead ends at the last LF.
+        lastIndexOf(...args: Parameters<Uint8Array["lastIndexOf"]>): number {
+          tries++;
+          return Uint8Array.prototype.lastIndexOf.apply(bytes, args);
+        },
+      });
+      const buffer = new ReceiveBuffer();
+      buffer.push(bytes);
+      expect(readAll(new LineReader(buffer))).toEqual(text.split("\n").slice(0, -1));
+      expect(tries).toBeGreaterThan(0);
+      expect(tries).toBeLessThan(2 * (bytes.length / 4_096) + 2);
+    }
+  });
+
   test("LineReader reads any bytes in any chunks, with any reads in between, as they are read one line at a time", () => {
     const chunk = fc.oneof(
       fc
