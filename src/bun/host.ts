@@ -1,7 +1,7 @@
 // Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
 //
-// Files, compression and the async context are loaded when they are first asked for: node:zlib alone takes 7 ms of a start that takes 30, and with node:crypto and
-// node:fs 4 MiB, of which most servers use nothing (`bun run bench:scale start`).
+// Files, compression and the async context are loaded when they are first asked for: node:zlib alone takes 7 ms of a start that takes 30, and with
+// node:crypto and node:fs 4 MiB, node:async_hooks 2.6 MiB, of which most servers use nothing (`bun run bench:scale start`).
 
 import type { Compression } from "../core/compression.ts";
 import type { FileStore } from "../core/files.ts";
