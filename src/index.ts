@@ -57,6 +57,8 @@ export type { Subscription, SubscriptionStatistics } from "./concurrency/subscri
 export { Semaphore, type SemaphoreOptions, type SemaphoreStatistics } from "./concurrency/semaphore.ts";
 export { Mutex, type MutexOptions, type MutexStatistics } from "./concurrency/mutex.ts";
 export type { Permit } from "./concurrency/permits.ts";
+export { osSignal, osSignals, type SignalStream } from "./concurrency/os-signal.ts";
+export type { OsSignalName } from "./core/os-signals.ts";
 export { type TaskLocal, taskLocal } from "./concurrency/task-local.ts";
 
 // Bridges to promise code.

@@ -3,8 +3,11 @@
 //   0         the body ended, or a signal came and everything drained in time
 //   1         an error nobody handled, printed with its logical stack
 //   130, 143  SIGINT or SIGTERM came and something had to be cut short; also when a second signal comes, at once
+//
+// A signal that a task listens to (osSignal) when it comes is that task's, and none of all this happens.
 
 import type { Body } from "./core/operation.ts";
+import { bunSignals } from "./bun/signals.ts";
 import { bunScheduler } from "./bun/scheduler.ts";
 import { runOn } from "./core/run.ts";
 import { isCancelled } from "./core/cancel-tree.ts";
@@ -38,7 +41,7 @@ export function main<T>(body: Body<T>, options: MainOptions = {}): void {
     setTimeout(() => process.exit(SIGNALS[name]), options.exitMs ?? EXIT_GRACE_MS).unref();
     task.cancel(name);
   };
-  for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => onSignal(name));
+  for (const name of Object.keys(SIGNALS) as SignalName[]) bunSignals.otherwise(name, () => onSignal(name));
   const end = (): never =>
     process.exit(signalled !== null && scheduler.gracesExpired > cutShortBefore ? SIGNALS[signalled] : 0);
   task.promise.then(end, (error: unknown) => {

@@ -90,6 +90,43 @@ main(function* () {
     expect(await program.exitCode()).toBe(143);
   });
 
+  test("main leaves a signal to a task that listens to it, and takes the next one that nobody listens to", async () => {
+    await using program = Program.source(`
+import { main, osSignal, sleep } from "millrace";
+main(function* () {
+  console.log("up");
+  console.log(yield* osSignal("SIGTERM", "SIGHUP"));
+  console.log(yield* osSignal("SIGTERM", "SIGHUP"));
+  try { yield* sleep(60_000); } finally { console.log("cancelled"); }
+});
+`);
+    expect(await program.line()).toBe("up");
+    program.signal("SIGTERM");
+    expect(await program.line()).toBe("SIGTERM");
+    program.signal("SIGHUP");
+    expect(await program.line()).toBe("SIGHUP");
+    program.signal("SIGTERM");
+    expect(await program.rest()).toEqual(["cancelled"]);
+    expect([await program.exitCode(), await program.errors()]).toEqual([0, ""]);
+  });
+
+  test("main stays up for a task that waits for a signal, and for nothing else", async () => {
+    await using program = Program.source(`
+import { main, osSignals, sleepForever } from "millrace";
+main(function* () {
+  using signals = osSignals("SIGHUP");
+  console.log("up");
+  console.log(yield* signals.next());
+  yield* sleepForever();
+});
+`);
+    expect(await program.line()).toBe("up");
+    program.signal("SIGHUP");
+    expect(await program.line()).toBe("SIGHUP");
+    expect(await program.exitCode()).toBe(1);
+    expect(await program.errors()).toContain("ERR_DEADLOCK");
+  });
+
   test("main prints an error that nobody handled, with the lines that led to it, and exits 1", async () => {
     await using program = Program.source(`import { main, sleep, type Steps } from "millrace";
 function* innermost(): Steps<void> {

@@ -61,7 +61,7 @@ export class Program implements AsyncDisposable {
     return lines;
   }
 
-  signal(name: "SIGTERM" | "SIGINT"): void {
+  signal(name: "SIGTERM" | "SIGINT" | "SIGHUP"): void {
     this.#process.kill(name);
   }
 

@@ -1,14 +1,14 @@
 // Bun as a host: its clocks, its event loop, its chance. The loop's order, which the design rests on, is held by test/bun-contract.
 //
-// Files and compression are loaded when they are first asked for: node:zlib alone takes 7 ms of a start that takes 30, and with node:crypto and
-// node:fs 4 MiB, of which most servers use nothing (`bun run bench:scale start`).
-
-import { AsyncLocalStorage } from "node:async_hooks";
+// Files, compression and the async context are loaded when they are first asked for: node:zlib alone takes 7 ms of a start that takes 30, and with
+// node:crypto and node:fs 4 MiB, node:async_hooks 2.6 MiB, of which most servers use nothing (`bun run bench:scale start`).
 
 import type { Compression } from "../core/compression.ts";
 import type { FileStore } from "../core/files.ts";
 import type { ContextRestorer, HostClient } from "../core/host.ts";
 import type { NetHost, Transport } from "../net/transport.ts";
+import type { OsSignals } from "../core/os-signals.ts";
+import { bunSignals } from "./signals.ts";
 import { bodyInMemory } from "./response-body.ts";
 import { BunTransport } from "./transport.ts";
 
@@ -16,6 +16,7 @@ import { BunTransport } from "./transport.ts";
 export class BunHost implements NetHost {
   readonly development: boolean = process.env.NODE_ENV === "test" || process.env.NODE_ENV === "development";
   readonly transport: Transport = new BunTransport();
+  readonly signals: OsSignals = bunSignals;
   #client: HostClient | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #files: FileStore | null = null;
@@ -81,7 +82,7 @@ export class BunHost implements NetHost {
   }
 
   captureContext(): ContextRestorer {
-    return AsyncLocalStorage.snapshot() as ContextRestorer;
+    return process.getBuiltinModule("node:async_hooks").AsyncLocalStorage.snapshot() as ContextRestorer;
   }
 
   bodyInMemory(response: Response): Uint8Array | null {

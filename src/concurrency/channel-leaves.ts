@@ -84,6 +84,11 @@ export class SendLeaf<T> extends Leaf<void> implements WaitingSender<T> {
     return true;
   }
 
+  override dropped(): void {
+    this.item = undefined;
+    this.state = IDLE;
+  }
+
   taken(): T {
     const item = this.item as T;
     this.item = undefined;
@@ -172,6 +177,10 @@ export class ReceiveLeaf<T> extends Leaf<T | null> implements WaitingReceiver<T>
     this.handed = undefined;
     if (item !== undefined && item !== null) this.core.giveBack(item);
     return true;
+  }
+
+  override dropped(): void {
+    this.state = IDLE;
   }
 
   hand(item: T | null): void {

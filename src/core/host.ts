@@ -2,6 +2,7 @@
 // virtual world; one contract suite holds both. Everything above lives in one world or the other without knowing which.
 
 import type { Compression } from "./compression.ts";
+import type { OsSignals } from "./os-signals.ts";
 
 /** What the host calls: the scheduler implements it. */
 export interface HostClient {
@@ -42,6 +43,8 @@ export interface Host {
   bodyInMemory?(response: Response): Uint8Array | null;
   /** Takes note of the engine's present async context. Missing where there is none. */
   captureContext?(): ContextRestorer;
+  /** Signals of the operating system. Missing where there are none. */
+  readonly signals?: OsSignals;
   /** Compressors for bodies. Missing where bodies go out as they are. */
   readonly compression?: Compression;
   /** Shows a diagnostic to the developer. */

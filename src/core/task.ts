@@ -103,6 +103,13 @@ export interface Joiner {
   targetEnded(): void;
 }
 
+/** The task-local values of a task, innermost first: see inheritance.ts. */
+export interface Locals {
+  readonly key: object;
+  readonly value: unknown;
+  readonly outer: Locals | null;
+}
+
 /** What few tasks ever need: kept apart, so that a task is small. */
 export interface TaskExtras {
   /** Behind `task.promise`. */

@@ -4,10 +4,12 @@
 
 import type { Compression } from "../core/compression.ts";
 import type { ContextRestorer, HostClient } from "../core/host.ts";
+import type { OsSignalName } from "../core/os-signals.ts";
 import type { NetHost } from "../net/transport.ts";
 import { createPrng, type Prng } from "./prng.ts";
 import { type DiskOptions, SimFiles } from "./files.ts";
 import type { NetworkOptions } from "./network.ts";
+import { SimSignals } from "./signals.ts";
 import { SimTransport } from "./transport.ts";
 
 /** An event of the simulated world, due at a virtual time. */
@@ -36,6 +38,7 @@ export class SimHost implements NetHost {
   readonly development: boolean;
   readonly transport: SimTransport;
   readonly files: SimFiles;
+  readonly signals: SimSignals;
   readonly prng: Prng;
   /** None unless a test gives one: bodies go out as they are, and a run of a seed waits for no thread. */
   compression?: Compression;
@@ -60,6 +63,7 @@ export class SimHost implements NetHost {
 
   constructor(options: SimHostOptions = {}) {
     this.development = options.development ?? true;
+    this.signals = new SimSignals(this);
     if (options.captureContext !== undefined) this.captureContext = options.captureContext;
     this.prng = createPrng(options.seed ?? 1);
     this.transport = new SimTransport(this, options.network ?? {});
@@ -116,6 +120,11 @@ export class SimHost implements NetHost {
   /** Promises and the like that may still wake a task from outside. */
   get holds(): number {
     return this.#holds;
+  }
+
+  /** Sends a signal of the operating system to the tasks that listen to it. False when none does. */
+  raise(name: OsSignalName): boolean {
+    return this.signals.raise(name);
   }
 
   report(text: string): void {

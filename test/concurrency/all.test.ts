@@ -3,6 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { all } from "../../src/concurrency/all.ts";
+import { channel } from "../../src/concurrency/channel.ts";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { race } from "../../src/concurrency/race.ts";
 import { scope } from "../../src/concurrency/scope.ts";
@@ -207,10 +208,14 @@ test("all whose parts were all done before a cancel came keeps the values", () =
 
 test("all lets two of its own leaves meet: what one hands over the other takes", async () => {
   for (const order of ["send first", "receive first"]) {
-    const channel = new Rendezvous();
-    const parts = [channel.send(7), channel.receive()];
+    const place = new Rendezvous();
+    const parts = [place.send(7), place.receive()];
     const value = await simulate(() => all(order === "send first" ? parts : parts.toReversed()));
     expect(value.toSorted()).toEqual([7, undefined]);
+    const [sender, receiver] = channel<number>(0);
+    const ends = [sender.send(8), receiver.receive()];
+    const met = await simulate(() => all(order === "send first" ? ends : ends.toReversed()));
+    expect(met.toSorted()).toEqual([8, undefined]);
   }
 });
 

@@ -4,8 +4,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { all } from "../../src/concurrency/all.ts";
+import { channel } from "../../src/concurrency/channel.ts";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { race } from "../../src/concurrency/race.ts";
+import { Semaphore } from "../../src/concurrency/semaphore.ts";
 import { shield } from "../../src/concurrency/shield.ts";
 import { suppressedErrors } from "../../src/concurrency/suppressed.ts";
 import { moveOnAfter } from "../../src/concurrency/timeout.ts";
@@ -213,6 +215,57 @@ async function played(seed: number, leavesOnly: boolean, workers: number, rounds
 }
 
 const seeds = fc.noBias(fc.nat());
+
+/** Workers that send and receive in races, on channels of which all have all ends. What a race says was sent has been received, or is still there. */
+async function traded(seed: number, workers: number, rounds: number): Promise<void> {
+  const { next } = createPrng(seed);
+  const draw = (below: number): number => Math.floor(next() * below);
+  const sim = new Simulation({ development: false, seed });
+  const channels = [0, 1, 2].map((capacity) => channel<number>(capacity));
+  const permits = new Semaphore(2);
+  const [sent, received]: [number[], number[]] = [[], []];
+  let lastItem = 0;
+  const tasks: Task[] = [];
+  function* worker(): Steps<void> {
+    for (let round = 0; round < rounds; round++) {
+      const item = ++lastItem;
+      const [out] = channels[draw(3)] as (typeof channels)[number];
+      const [, into] = channels[draw(3)] as (typeof channels)[number];
+      const first = yield* race({
+        sent: out.send(item),
+        received: into.receive(),
+        permit: permits.acquire(1 + draw(2)),
+        inner: race({ received: (channels[draw(3)] as (typeof channels)[number])[1].receive(), tick: sleep(draw(9)) }),
+      });
+      if (first.name === "sent") sent.push(item);
+      else if (first.name === "received") received.push(first.value as number);
+      else if (first.name === "inner" && first.value.name === "received") received.push(first.value.value as number);
+      else if (first.name === "permit") {
+        using permit = first.value;
+        yield* sleep(draw(5));
+        if (permit.released) throw new Error("a permit that is held was released");
+      }
+    }
+  }
+  for (let i = 0; i < workers; i++) tasks.push(sim.start(worker) as Task);
+  for (const task of tasks) task.promise.catch(() => {});
+  for (let i = 0; i < workers; i++) sim.host.schedule(draw(rounds * 6), () => tasks[draw(workers)]?.cancel());
+  await sim.settle();
+  const left = channels.flatMap(([, receiver]) => {
+    const items: number[] = [];
+    for (let item = receiver.tryReceive(); item !== undefined; item = receiver.tryReceive()) items.push(item as number);
+    return items;
+  });
+  const byNumber = (a: number, b: number): number => a - b;
+  expect([seed, [...received, ...left].sort(byNumber)]).toEqual([seed, sent.sort(byNumber)]);
+  expect([seed, permits.statistics().available, sim.scheduler.timers.armed]).toEqual([seed, 2, 0]);
+}
+
+test("race of sends, receives and permits loses no item and no permit, and sends none that it does not say", async () => {
+  await fc.assert(fc.asyncProperty(seeds, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 15 }), traded), {
+    numRuns: 300,
+  });
+});
 
 test("race of leaves loses no item and doubles none under random schedules and cancels", async () => {
   await fc.assert(
