@@ -8,12 +8,13 @@ import type { Steps } from "../../src/core/operation.ts";
 import { run } from "../../src/index.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { ListenError } from "../../src/net/errors.ts";
-import { listen, type Listener, type ListenOptions } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener, ListenOptions } from "../../src/net/listener.ts";
 import { serve } from "../../src/net/serve.ts";
 import type { TlsServerOptions } from "../../src/net/tls.ts";
 import { BunConnWorld, textOf, thrownBy } from "../contract/conn-world.ts";
 import { PASSPHRASE, pem, SELF_SIGNED } from "../fixtures/tls/certificates.ts";
-import { echo } from "../net/kit.ts";
+import { echo, refusals } from "../net/kit.ts";
 import { Relay } from "../fixtures/tls/relay.ts";
 import { connectSecure, pairAt, SECURE, TcpClient } from "./tls-support.ts";
 
@@ -162,6 +163,7 @@ describe("handshakes that fail", () => {
           open: 0,
           accepted: 0,
           refused: 0,
+          refusals: refusals(),
           handshakes: { pending: 0, failed: 1 },
         });
         yield* roundTrip(listener.port);
@@ -210,6 +212,7 @@ describe("crowds", () => {
         open: 3,
         accepted: 0,
         refused: 1,
+        refusals: refusals({ connectionsMax: 1 }),
         handshakes: { pending: 3, failed: 0 },
       });
       silent[0]?.reset();
