@@ -1,9 +1,8 @@
 // Keys, certificates and protocols as Bun wants them, and what Bun says when they are no good.
 
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import {
   alpnBytes,
-  identityFault,
   type Pem,
   pemsOf,
   type TlsClientOptions,
@@ -39,12 +38,11 @@ export function bunClientTls(options: TlsClientOptions): Bun.TLSOptions {
   return tls;
 }
 
-/** An identity as `setKeyCert` of a socket takes it. @throws TlsFault */
-export function contextOf(identity: TlsIdentity): object {
-  const fault = identityFault(identity);
-  if (fault !== null) throw new TlsFault("ERR_TLS", fault);
+/** A server's options as `setKeyCert` of a socket takes them: all of them but the protocols of ALPN. @throws TlsFault for what cannot be used. */
+export function contextOf(options: TlsServerOptions): object {
   try {
-    return createSecureContext(identityOf(identity, false)).context as object;
+    // Without the `ca` of client certificates it would trust whom the world trusts.
+    return createSecureContext(bunTls(options) as SecureContextOptions).context as object;
   } catch (error) {
     throw optionsFault(error);
   }
@@ -78,7 +76,7 @@ function pemOf(pem: Pem): string | Buffer<ArrayBuffer> {
 }
 
 /** Why Bun refused key, certificate or chain, in the words of people who made them; `null` when `code` is none of that. */
-export function tlsErrorState(code: string): string | null {
+function tlsErrorState(code: string): string | null {
   if (code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH") return "the TLS key does not belong to the certificate";
   if (code === "ERR_OSSL_BAD_DECRYPT")
     return "the TLS key is encrypted, and the passphrase is missing or does not open it";

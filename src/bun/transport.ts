@@ -4,6 +4,7 @@
 import { connectError, ListenError } from "../net/errors.ts";
 import { describeAddress, LOOPBACK } from "../net/address.ts";
 import {
+  TlsFault,
   tlsFault,
   type TlsClientOptions,
   type TlsDetails,
@@ -24,8 +25,7 @@ import type {
 } from "../net/transport.ts";
 import { dial } from "./dial.ts";
 import { callbacks, own, type Socket } from "./socket-callbacks.ts";
-import { secureCallbacks, type SecureGuard, tlsDetails, trustOf, upgradeClient, upgradeServer } from "./tls.ts";
-import { bunTls, contextOf, tlsErrorState } from "./tls-options.ts";
+import { SecureGuard, tlsDetails, upgradeClient, upgradeServer } from "./tls.ts";
 import { BoundPath, removeStale, withMode } from "./unix-paths.ts";
 
 /** The kernel's sockets. */
@@ -40,7 +40,7 @@ export class BunTransport implements Transport {
         else own(raw, handler);
       },
     };
-    return bind(address, socket);
+    return bind(address, socket, null);
   }
 
   listenSecure(
@@ -50,14 +50,15 @@ export class BunTransport implements Transport {
   ): RawSecureListener {
     const fault = tlsFault(tls);
     if (fault !== null) throw new ListenError(`Cannot listen on ${describeAddress(address)}: ${fault}`, "ERR_TLS");
-    const guard: SecureGuard = { greet, trust: trustOf(tls), context: null };
-    const listener = bind(address, secureCallbacks(guard), () => bunTls(tls));
-    return {
-      ...listener,
-      reload(identity: TlsIdentity): void {
-        guard.context = contextOf(identity);
-      },
-    };
+    try {
+      const guard = new SecureGuard(tls, greet);
+      const listener = bind(address, guard.callbacks, guard.options);
+      return { ...listener, reload: (identity: TlsIdentity) => guard.reload(identity) };
+    } catch (error) {
+      if (!(error instanceof TlsFault)) throw error;
+      const { message, reason } = error;
+      throw new ListenError(`Cannot listen on ${describeAddress(address)}: ${message}`, reason, { cause: error });
+    }
   }
 
   removeStale(path: string, done: (outcome: StalePath) => void): void {
@@ -122,12 +123,12 @@ interface BunListener {
 function bind(
   address: ListenAddress,
   socket: Bun.SocketHandler<SocketHandler | undefined>,
-  tls?: () => Bun.TLSOptions,
+  tls: Bun.TLSOptions | null,
 ): RawListener {
   const { fd, unix, hostname = LOOPBACK, port = 0 } = address;
   const where = fd !== undefined ? { fd } : unix !== undefined ? { unix } : { hostname, port };
   try {
-    const options = { ...where, allowHalfOpen: true, socket, ...(tls === undefined ? {} : { tls: tls() }) };
+    const options = { ...where, allowHalfOpen: true, socket, ...(tls === null ? {} : { tls }) };
     const listener = withMode(address.unixMode, () => Bun.listen(options as ListenOptions)) as unknown as BunListener;
     if (fd !== undefined) return inherited(listener);
     if (unix !== undefined) return atPath(listener, unix);
@@ -172,7 +173,7 @@ function listenError(address: ListenAddress, error: unknown): ListenError {
   const state =
     address.fd !== undefined && reason === "EINVAL"
       ? "it is no listening socket"
-      : (LISTEN_STATES[reason] ?? tlsErrorState(reason) ?? String((error as Error).message));
+      : (LISTEN_STATES[reason] ?? String((error as Error).message));
   return new ListenError(`Cannot listen on ${describeAddress(address)}: ${state}`, reason, { cause: error });
 }
 

@@ -32,7 +32,7 @@ export interface StartTlsOptions extends TlsClientOptions {
 
 /**
  * Turns a plain connection into a TLS one, as its client. Sends what was written first; parks until the handshake is done and the server's
- * certificate verified. `options.serverName` is the name that the certificate must have. Cancelled half-way, the connection is reset.
+ * certificate verified. `options.serverName` is the name that the certificate must have. Cancelled half-way, the connection is closed at once.
  *
  * ```ts
  * const conn = yield* connect({ hostname: "mail.example.org", port: 587 });
@@ -55,7 +55,7 @@ export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> 
 
 /**
  * Turns a plain connection into a TLS one, as its server. Sends what was written first, such as the answer to STARTTLS; parks until the handshake
- * is done. Cancelled half-way, the connection is reset.
+ * is done. Cancelled half-way, the connection is closed at once.
  *
  * ```ts
  * if (line === "STARTTLS") {

@@ -98,6 +98,12 @@ export function handshakeMsOf(options: TlsServerOptions): number {
   return options.handshakeMs ?? TLS_HANDSHAKE_MS;
 }
 
+/** The options of a server that has changed its identity; nothing of the old one is left. */
+export function withIdentity(options: TlsServerOptions, identity: TlsIdentity): TlsServerOptions {
+  const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = options;
+  return { ...rest, ...identity };
+}
+
 /** What is wrong with a server's `options` at first sight, as the end of a message; `null` for nothing. */
 export function tlsFault(options: TlsServerOptions): string | null {
   const certificates = options.clientCertificates;

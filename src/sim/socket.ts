@@ -227,11 +227,14 @@ export class SimSocket implements RawSocket, PipeEnd {
 
   #finish(): void {
     // With our FIN sent both directions are over; and the end of a unix socket is told together with its peer's close.
-    if (this.#finSent || (this.#endedTold && this.#peerClosed)) return this.#close();
-    if (this.#endedTold) return;
-    this.#endedTold = true;
-    this.#handler?.socketEnded();
+    const isOver = this.#finSent || (this.#endedTold && this.#peerClosed);
+    // TLS has an end of its own, which is always told.
+    if (!this.#endedTold && (!isOver || this.tls !== null)) {
+      this.#endedTold = true;
+      this.#handler?.socketEnded();
+    } else if (!isOver) return;
     if (this.#gone) return;
+    if (isOver) return this.#close();
     this.#drainSoon();
     if (this.#peerClosed) this.#look();
   }

@@ -1,7 +1,7 @@
-// TLS of the simulated network: a handshake of one record each way, then the bytes as they are. It has no cryptography, and what it cannot show it
+// TLS of the simulated network: the client's hello, the server's, the client's "finished", then the bytes as they are. It has no cryptography, and what it cannot show it
 // does not pretend to: certificates are compared as whole texts (a peer is trusted whose `cert` stands in our `ca`), names and dates are not
-// looked at. What it does show is what handlers depend on: the round trip, ALPN, who is asked for a certificate and has none, a peer that speaks
-// plain text, and bytes that come behind the handshake in the same chunk.
+// looked at. What it does show is what handlers depend on: the round trips, a client that is done before its server is, ALPN, who is asked for a
+// certificate and has none, a peer that speaks plain text, and bytes that come behind the handshake in the same chunk.
 
 import {
   brokenOff,
@@ -27,7 +27,7 @@ interface Hello {
   readonly certificate: string | null;
 }
 
-/** What an end makes of the other end's hello: its own one to send, or why there will be no connection. */
+/** What an end makes of the other end's hello: the server's own one to send, or why there will be no connection. */
 interface Verdict {
   readonly fault: TlsFault | null;
   readonly answer: Hello | null;
@@ -37,7 +37,7 @@ interface Verdict {
 
 /** One end of TLS. */
 export interface TlsSide {
-  /** What is sent without having been asked; `null` for the server, who answers. */
+  /** What the client begins with; `null` for the server. */
   readonly hello: Hello | null;
   judge(theirs: Hello): Verdict;
 }
@@ -86,18 +86,20 @@ export class SimHandshake implements SocketHandler {
   readonly #socket: SimSocket;
   readonly #side: TlsSide;
   readonly #handshake: Handshake;
-  readonly #asksPeer: boolean;
+  readonly #isClient: boolean;
   readonly #input: ByteQueue = new ByteQueue();
   readonly #output: ByteQueue = new ByteQueue();
   #verdict: Verdict | null = null;
   #theirs: Hello | null = null;
+  /** The peer's last word of the handshake has come. */
+  #isAnswered = false;
   #fault: TlsFault | null = null;
 
   private constructor(socket: SimSocket, side: TlsSide, handshake: Handshake) {
     this.#socket = socket;
     this.#side = side;
     this.#handshake = handshake;
-    this.#asksPeer = side.hello !== null;
+    this.#isClient = side.hello !== null;
   }
 
   /** The owner of a socket that a TLS listener has just accepted. */
@@ -119,7 +121,7 @@ export class SimHandshake implements SocketHandler {
 
   socketData(chunk: Uint8Array): void {
     this.#input.push(chunk);
-    if (this.#verdict === null) this.#look();
+    if (!this.#isAnswered) this.#look();
   }
 
   socketDrained(): void {
@@ -137,6 +139,7 @@ export class SimHandshake implements SocketHandler {
   /** Reads the peer's record, once it is whole. */
   #look(): void {
     const bytes = this.#input.take(this.#input.length);
+    if (bytes.length === 0) return;
     const [type, version] = bytes;
     if ((type !== HELLO && type !== ALERT) || (bytes.length > 1 && version !== VERSION)) {
       this.#refuse(handshakeFault("WRONG_VERSION_NUMBER", ""));
@@ -148,20 +151,26 @@ export class SimHandshake implements SocketHandler {
     if (!isWhole) return;
     const said: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(HEAD_BYTES, end)));
     if (type === ALERT) this.#refuse(handshakeFault(String(said), ""));
-    else this.#judge(said as Hello);
+    else if (said !== FINISHED) this.#judge(said as Hello);
+    else {
+      this.#isAnswered = true;
+      this.#finish();
+    }
   }
 
   #judge(theirs: Hello): void {
     const verdict = this.#side.judge(theirs);
     if (verdict.fault !== null) {
-      if (!this.#asksPeer) this.#send(ALERT, verdict.fault.reason);
+      if (!this.#isClient) this.#send(ALERT, verdict.fault.reason);
       this.#refuse(verdict.fault);
       return;
     }
     this.#theirs = theirs;
     this.#verdict = verdict;
-    if (verdict.answer !== null) this.#send(HELLO, verdict.answer);
-    else this.#finish();
+    this.#isAnswered = this.#isClient;
+    this.#send(HELLO, verdict.answer ?? FINISHED);
+    // A client without patience may have sent it all at once.
+    if (!this.#isClient && !this.#socket.closed) this.#look();
   }
 
   #refuse(fault: TlsFault): void {
@@ -186,10 +195,12 @@ export class SimHandshake implements SocketHandler {
       if (taken <= 0) return;
       this.#output.take(taken);
     }
-    if (this.#verdict !== null) this.#finish();
+    this.#finish();
   }
 
+  /** Both have had their last word, and ours is sent. */
   #finish(): void {
+    if (!this.#isAnswered || this.#output.length > 0) return;
     const socket = this.#socket;
     const [verdict, theirs] = [this.#verdict as Verdict, this.#theirs as Hello];
     socket.tls = {
@@ -206,6 +217,8 @@ export class SimHandshake implements SocketHandler {
   }
 }
 
+/** The client's last word. */
+const FINISHED = "finished";
 const HELLO = 22;
 const ALERT = 21;
 const VERSION = 3;

@@ -12,6 +12,7 @@ import {
   tlsFault,
   type TlsIdentity,
   type TlsServerOptions,
+  withIdentity,
 } from "../net/tls.ts";
 import type {
   Handshake,
@@ -101,7 +102,7 @@ export class SimTransport implements Transport {
       reload: (identity: TlsIdentity) => {
         const state = identityFault(identity);
         if (state !== null) throw new TlsFault("ERR_TLS", state);
-        present = { ...present, ...identity };
+        present = withIdentity(present, identity);
       },
     };
   }
