@@ -8,9 +8,11 @@ import { LOOPBACK } from "../net/address.ts";
 import type { SocketAddress } from "../net/transport.ts";
 import { callbacks, type Socket } from "./socket-callbacks.ts";
 
-/** What node:net keeps for itself, and every version of Node has. */
+/** Where node:net keeps its socket, in every version of Node. */
+const HANDLE = "_handle";
+
 interface Dialling {
-  _handle: Socket | null;
+  [HANDLE]: Socket | null;
 }
 
 /**
@@ -53,8 +55,8 @@ export function dial(
 
 /** Makes the socket ours; node:net hears nothing more of it. */
 function takeOver(dialling: Dialling): Socket {
-  const raw = dialling._handle as Socket;
-  dialling._handle = null;
+  const raw = dialling[HANDLE] as Socket;
+  dialling[HANDLE] = null;
   raw.reload({ socket: callbacks });
   raw.data = undefined;
   return raw;

@@ -2,7 +2,7 @@
 // removed, but only when nobody answers on it, and never when it is anything else. Bun removes a path when its listener stops, even if
 // somebody else has bound it meanwhile: that one is put back.
 
-import { linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs";
+import { type BigIntStats, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import type { StalePath } from "../net/transport.ts";
 import { dial } from "./dial.ts";
 
@@ -25,7 +25,7 @@ export function removeStale(path: string, done: (outcome: StalePath) => void): v
 }
 
 /** Moves `found` aside before it is removed: somebody else may have bound the path since it was looked at. */
-function remove(path: string, found: Stats): StalePath {
+function remove(path: string, found: BigIntStats): StalePath {
   const aside = asideOf(path);
   try {
     renameSync(path, aside);
@@ -55,7 +55,7 @@ export function withMode<T>(mode: number | undefined, bind: () => T): T {
 /** The path of a listener, from its binding to its stop. */
 export class BoundPath {
   readonly #path: string;
-  readonly #bound: Stats | null;
+  readonly #bound: BigIntStats | null;
 
   constructor(path: string) {
     this.#path = path;
@@ -93,10 +93,11 @@ function asideOf(path: string): string {
   return `${path}.${process.pid}-${++lastAside}`;
 }
 
-function statOf(path: string): Stats | null {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+function statOf(path: string): BigIntStats | null {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
 }
 
-function isSame(one: Stats, other: Stats): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
+/** The number alone is given again to the next file; a move leaves the time alone. */
+function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev && one.mtimeNs === other.mtimeNs;
 }

@@ -106,7 +106,8 @@ export class AddressRace implements TimerOwner {
       const failures = this.#attempts.map((each) => each.error);
       if (failures.every((each) => each !== null)) this.#owner.raceLost(failures);
     }
-    this.#scheduler.leaveLater();
+    // Not later: a timer was armed, and the host must hear of it.
+    this.#scheduler.leave();
   }
 }
 

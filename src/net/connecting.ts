@@ -183,7 +183,8 @@ export class Connecting implements AddressRaceOwner, Handshake, TimerOwner {
     if (this.#over) return;
     this.#scheduler.enter();
     act();
-    this.#scheduler.leaveLater();
+    // Not later: a timer may have been armed, and the host must hear of it.
+    this.#scheduler.leave();
   }
 }
 

@@ -246,7 +246,7 @@ export class SimSocket implements RawSocket, PipeEnd {
 
   /** The peer's reset, seen by the loop. When a write has met it first, the loop finds an end and no error. */
   #breakOff(): void {
-    if (!this.#errorTaken) return this.#close(connectionReset());
+    if (!this.#errorTaken) return this.#close(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
     if (!this.#endedTold && !this.#finSent) {
       this.#endedTold = true;
       this.#handler?.socketEnded();
@@ -296,8 +296,4 @@ export class SimSocket implements RawSocket, PipeEnd {
     this.#counters[name] += amount;
     this.#world.totals[name] += amount;
   }
-}
-
-function connectionReset(): Error {
-  return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 }

@@ -1,7 +1,7 @@
-// TLS of the simulated network: the client's hello, the server's, the client's "finished", then the bytes as they are. It has no cryptography, and what it cannot show it
-// does not pretend to: certificates are compared as whole texts (a peer is trusted whose `cert` stands in our `ca`), names and dates are not
-// looked at. What it does show is what handlers depend on: the round trips, a client that is done before its server is, ALPN, who is asked for a
-// certificate and has none, a peer that speaks plain text, and bytes that come behind the handshake in the same chunk.
+// TLS of the simulated network: the client's hello, the server's, the client's "finished", then the bytes as they are. It has no cryptography, and
+// what it cannot show it does not pretend to: certificates are compared as whole texts (a peer is trusted whose `cert` stands in our `ca`), names and
+// dates are not looked at. What it does show is what handlers depend on: the round trips, a client that is done before its server is, ALPN, who is
+// asked for a certificate and has none, a peer that speaks plain text, and bytes that come behind the handshake in the same chunk.
 
 import {
   brokenOff,
@@ -44,12 +44,12 @@ export interface TlsSide {
 
 /** The client's end. */
 export function clientSide(tls: TlsClientOptions): TlsSide {
-  const trusted = pemsOf(tls.ca).map(digestOf);
+  const trusted = new Set(pemsOf(tls.ca).map(digestOf));
   const certificate = tls.cert === undefined ? null : digestOf(tls.cert);
   return {
     hello: { alpn: tls.alpn ?? [], serverName: tls.serverName ?? null, certificate },
     judge: (theirs) => {
-      const verified = theirs.certificate !== null && trusted.includes(theirs.certificate);
+      const verified = theirs.certificate !== null && trusted.has(theirs.certificate);
       const fault = verified || tls.verify === false ? null : handshakeFault("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "");
       return { fault, answer: null, alpn: theirs.alpn[0] ?? null, verified };
     },

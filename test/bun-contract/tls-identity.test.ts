@@ -168,6 +168,47 @@ describe("setKeyCert", () => {
     expect(told).toContain("client true true none");
   });
 
+  // Why a listener with ALPN upgrades its sockets one by one.
+  test("socket.setKeyCert takes the protocols of ALPN away", async () => {
+    const { context } = createSecureContext(CHAINED);
+    const ALPNProtocols = new Uint8Array(Buffer.from("\x04echo")) as never;
+    const agreed = Promise.withResolvers<unknown>();
+    using listener = Bun.listen({
+      hostname: LOOPBACK,
+      port: 0,
+      tls: { ...SELF_SIGNED, ALPNProtocols },
+      socket: {
+        data: () => undefined,
+        handshake: () => undefined,
+        open: (socket) => (socket as unknown as Undocumented).setKeyCert(context as object),
+      },
+    });
+    const socket = await Bun.connect({
+      hostname: LOOPBACK,
+      port: listener.port,
+      tls: { ca: ROOT, serverName: "localhost", ALPNProtocols },
+      socket: { data: () => undefined, handshake: (raw, success) => agreed.resolve([success, raw.alpnProtocol]) },
+    });
+    expect(await agreed.promise).toEqual([true, false]);
+    socket.terminate();
+    listener.stop(true);
+  });
+
+  // Why the context is given the ca of client certificates again: without it, it would be the world's.
+  test("socket.setKeyCert takes the ca of client certificates from the new context", async () => {
+    const asking = { ...SELF_SIGNED, requestCert: true, rejectUnauthorized: true, ca: ROOT };
+    const client = { ca: [ROOT, SELF_SIGNED.cert], serverName: "localhost", ...CHAINED };
+    const { context: bare } = createSecureContext(CHAINED);
+    const { context: whole } = createSecureContext({ ...CHAINED, ca: ROOT });
+    for (const [context, authorized] of [
+      [bare, false],
+      [whole, true],
+    ] as const) {
+      const told = await shake(asking, client, (socket) => socket.setKeyCert(context as object));
+      expect(told.some((entry) => entry.startsWith(`server true ${authorized}`))).toBe(true);
+    }
+  });
+
   test("createSecureContext throws what Bun.listen does for a key of another certificate", () => {
     const make = (): unknown => createSecureContext({ key: CHAINED.key, cert: SELF_SIGNED.cert });
     expect(make).toThrow(expect.objectContaining({ code: "ERR_OSSL_X509_KEY_VALUES_MISMATCH" }));
