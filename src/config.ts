@@ -79,6 +79,17 @@ export const LINGER_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Ms that accepted bytes may make no progress towards the peer before a closing conn gives up on them. */
 export const WRITE_STALL_MS: number = 30_000;
 
+// --- connect -----------------------------------------------------------------------------------------------------------------
+
+/** Ms until `connect` gives up when nothing else is said: the name, all attempts and TLS together. The system alone takes two minutes. */
+export const CONNECT_MS: number = 30_000;
+
+/** Ms that one address is tried before the next one is tried beside it. RFC 8305 section 5 recommends it. */
+export const CONNECT_DELAY_MS: number = 250;
+
+/** Addresses of a name that are tried. Real names have a handful. */
+export const CONNECT_ADDRESSES_MAX: number = 16;
+
 // --- listener and serve ------------------------------------------------------------------------------------------------------
 
 /** Connections a server holds at once; one more is refused at once. Below the usual limit of open files, as Bun spins at it. */

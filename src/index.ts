@@ -85,12 +85,25 @@ export {
 } from "./concurrency/supervisor-child.ts";
 
 // Connections.
-export { listen, type Listener, type ListenerStatistics, type ListenOptions } from "./net/listener.ts";
+export { listen } from "./net/listen.ts";
+export type { Listener, ListenerStatistics, ListenOptions } from "./net/listener.ts";
+export type { AdmissionOptions, Refusals } from "./net/admission.ts";
 export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
 export { connect } from "./net/connect.ts";
+export type { ConnectOptions } from "./net/connecting.ts";
+export { acceptTls, startTls } from "./net/start-tls.ts";
 export type { Conn, ReadUntilOptions } from "./net/conn.ts";
-export type { SocketAddress } from "./net/transport.ts";
-export type { TlsServerOptions } from "./net/tls.ts";
+export type { KeepAlive } from "./net/keep-alive.ts";
+export type { ListenAddress, SocketAddress } from "./net/transport.ts";
+export type {
+  ClientCertificates,
+  PeerCertificate,
+  Pem,
+  TlsClientOptions,
+  TlsDetails,
+  TlsIdentity,
+  TlsServerOptions,
+} from "./net/tls.ts";
 
 // Watching.
 export type { Instrument } from "./core/instrument.ts";
@@ -110,10 +123,12 @@ export {
 export { ChannelClosedError, LaggedError, SlowReceiverError } from "./concurrency/channel-errors.ts";
 export { FileError } from "./core/files.ts";
 export {
+  type ConnectAttempt,
   ConnectError,
   ConnectionClosedError,
   ConnectionLostError,
   LineTooLongError,
   ListenError,
+  TlsError,
   UnexpectedEndError,
 } from "./net/errors.ts";

@@ -1,79 +1,230 @@
-// TLS on Bun's sockets: the server's side of a handshake. With a `handshake` callback `open` comes when TCP has accepted, so that a peer can be
-// counted and timed before it has said a word; the socket is usable only when the handshake is done. What TLS changes
-// in closing is the conn's business, see net/closing.ts. Each trap of Bun's is held by a test in test/bun-contract.
+// TLS on Bun's sockets: both sides of a handshake, on a listener's sockets and on plain ones that are upgraded. With a `handshake` callback `open`
+// comes when TCP has accepted, so that a peer can be counted and timed before it has said a word; the socket is usable only when the
+// handshake is done. What TLS changes in closing is the conn's business, see net/closing.ts. Each trap of Bun's is held by a test
+// in test/bun-contract.
 
 import type { Handshake, RawSocket, SocketHandler } from "../net/transport.ts";
-import type { Pem, TlsServerOptions } from "../net/tls.ts";
+import {
+  brokenOff,
+  handshakeFault,
+  identityFault,
+  type PeerCertificate,
+  type TlsClientOptions,
+  type TlsDetails,
+  TlsFault,
+  type TlsIdentity,
+  type TlsServerOptions,
+  withIdentity,
+} from "../net/tls.ts";
 import { callbacks, fatal, own, type Socket } from "./socket-callbacks.ts";
+import { bunClientTls, bunTls, contextOf, optionsFault } from "./tls-options.ts";
 
-/** The callbacks of a TLS listener's sockets. `greet` is called for each connection, as in Transport.listenSecure. */
-export function secureCallbacks(
-  greet: (socket: RawSocket) => Handshake | null,
-): Bun.SocketHandler<SocketHandler | undefined> {
-  return {
-    ...callbacks,
-    open(raw: Socket): void {
-      const handshake = greet(raw);
-      if (handshake === null) raw.terminate();
-      else own(raw, new Greeting(handshake));
-    },
-    handshake(raw: Socket, success: boolean): void {
-      const greeting = raw.data;
-      // A failed one is told by the close that follows. A refused socket has nobody; and no second handshake makes a second conn.
-      if (!success || !(greeting instanceof Greeting)) return;
-      raw.data = undefined;
-      const handler = greeting.handshake.done();
-      if (handler === null) raw.terminate();
-      else own(raw, handler);
-    },
-    error(_raw: Socket, error: Error): void {
-      // A peer that breaks the protocol after its handshake: its fault, which must not end the process. The close that follows says the rest.
-      if ((error as { code?: string }).code !== "EPROTO") fatal(error);
-    },
-  };
+/** The TLS of one listener: what its sockets are given and told. */
+export class SecureGuard {
+  readonly #greet: (socket: RawSocket) => Handshake | null;
+  #tls: TlsServerOptions;
+  /** The identity to show in place of the listener's own, as Bun wants it; `null` for that one. */
+  #context: object | null = null;
+
+  /** `greet` is called for each connection, as in Transport.listenSecure. @throws TlsFault for options that cannot be used. */
+  constructor(tls: TlsServerOptions, greet: (socket: RawSocket) => Handshake | null) {
+    this.#greet = greet;
+    this.#tls = tls;
+    contextOf(tls);
+  }
+
+  /** What `Bun.listen` is given as `tls`; `null` for a plain listener, whose sockets are upgraded one by one. */
+  get options(): Bun.TLSOptions | null {
+    return this.#upgrades ? null : bunTls(this.#tls);
+  }
+
+  /**
+   * A context that replaces a listener's own takes its protocols away: so with ALPN each connection is upgraded, under the options of its time. It
+   * costs 3 % of an echo and 2 % of a handshake.
+   */
+  get #upgrades(): boolean {
+    return this.#tls.alpn !== undefined;
+  }
+
+  /** Another identity for the connections to come. @throws TlsFault */
+  reload(identity: TlsIdentity): void {
+    const fault = identityFault(identity);
+    if (fault !== null) throw new TlsFault("ERR_TLS", fault);
+    const tls = withIdentity(this.#tls, identity);
+    const context = contextOf(tls);
+    this.#tls = tls;
+    if (!this.#upgrades) this.#context = context;
+  }
+
+  /** The callbacks of the listener's sockets. */
+  get callbacks(): Bun.SocketHandler<SocketHandler | undefined> {
+    if (this.#upgrades) return { ...callbacks, open: (raw: Socket) => this.#openPlain(raw) };
+    return { ...handshakeCallbacks, open: (raw: Socket) => this.#openSecure(raw) };
+  }
+
+  #openSecure(raw: Socket): void {
+    if (this.#context !== null) (raw as Recertified).setKeyCert(this.#context);
+    const handshake = this.#greet(raw);
+    if (handshake === null) raw.terminate();
+    else own(raw, new Greeting(handshake, trustOf(this.#tls)));
+  }
+
+  #openPlain(raw: Socket): void {
+    let present = raw;
+    const handshake = this.#greet({ terminate: () => present.terminate() } as RawSocket);
+    if (handshake === null) raw.terminate();
+    else present = upgradeServer(raw, this.#tls, NOTHING, handshake);
+  }
 }
 
-/** The options as Bun wants them. */
-export function bunTls(options: TlsServerOptions): Bun.TLSOptions {
-  const { key, cert, passphrase, ca } = options;
-  const tls: Bun.TLSOptions = { key: pemOf(key), cert: pemOf(cert) };
-  if (passphrase !== undefined) tls.passphrase = passphrase;
-  if (ca !== undefined) tls.ca = isList(ca) ? ca.map(pemOf) : pemOf(ca);
-  return tls;
+const NOTHING = new Uint8Array(0);
+
+/** Not in Bun's types. */
+type Recertified = Socket & { setKeyCert(context: object): void };
+
+/** Which peers get in. Bun calls a handshake with a certificate that it does not trust done, and closes later or not at all. */
+type Trust = "anybody" | "verified" | "verified or none";
+
+function trustOf({ clientCertificates }: TlsServerOptions): Trust {
+  if (clientCertificates === undefined) return "anybody";
+  return clientCertificates.optional === true ? "verified or none" : "verified";
 }
 
-/** Why Bun refused key, certificate or chain, in the words of people who made them; `null` when `code` is none of that. */
-export function tlsErrorState(code: string): string | null {
-  if (code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH") return "the TLS key does not belong to the certificate";
-  if (code === "ERR_OSSL_BAD_DECRYPT")
-    return "the TLS key is encrypted, and the passphrase is missing or does not open it";
-  if (code.startsWith("ERR_OSSL_PEM_")) return `the TLS key, certificate or ca is no valid PEM (${code})`;
-  return null;
+/** Makes a TLS connection of a plain one, as its client. @throws TlsFault */
+export function upgradeClient(raw: Socket, tls: TlsClientOptions, handshake: Handshake): Socket {
+  const trust: Trust = tls.verify === false ? "anybody" : "verified";
+  return upgrade(raw, { tls: bunClientTls(tls) }, new Greeting(handshake, trust));
 }
+
+/** The same as the server. @throws TlsFault */
+export function upgradeServer(raw: Socket, tls: TlsServerOptions, early: Uint8Array, handshake: Handshake): Socket {
+  const side = { isServer: true, tls: bunTls(tls), ...(early.length === 0 ? {} : { initialData: early }) };
+  return upgrade(raw, side, new Greeting(handshake, trustOf(tls)));
+}
+
+function upgrade(raw: Socket, side: object, greeting: Greeting): Socket {
+  const owner = raw.data;
+  // Bun goes on telling the plain socket's callbacks of the ciphertext, and of the close.
+  raw.data = undefined;
+  greeting.upgrading = true;
+  try {
+    const options = { ...side, data: greeting, socket: handshakeCallbacks };
+    const [, secure] = raw.upgradeTLS(options as unknown as Bun.TLSUpgradeOptions<SocketHandler | undefined>);
+    greeting.upgraded();
+    return secure;
+  } catch (error) {
+    raw.data = owner;
+    throw optionsFault(error);
+  }
+}
+
+/** The callbacks of sockets whose handshake is seen; Greeting is their first owner. */
+const handshakeCallbacks: Bun.SocketHandler<SocketHandler | undefined> = {
+  ...callbacks,
+  handshake(raw: Socket, success: boolean, error: Error | null): void {
+    const greeting = raw.data;
+    // A refused socket has nobody; and no second handshake makes a second conn.
+    if (greeting instanceof Greeting) greeting.handshaken(raw, success, error);
+  },
+  error(raw: Socket, error: Error): void {
+    // A peer that breaks the protocol after its handshake: its fault, which must not end the process. The close that follows says the rest.
+    if ((error as { code?: string }).code !== "EPROTO") fatal(error);
+    else if (raw.data instanceof Greeting) raw.data.fault = faultOf(error);
+  },
+};
 
 /** The owner of a socket whose handshake is under way: it only hears of the end. */
 class Greeting implements SocketHandler {
-  readonly handshake: Handshake;
+  fault: TlsFault | null = null;
+  readonly #handshake: Handshake;
+  readonly #trust: Trust;
+  /** Inside of `upgradeTLS`, in which bytes that came early may fail at once. */
+  upgrading = false;
+  #closed = false;
 
-  constructor(handshake: Handshake) {
-    this.handshake = handshake;
+  constructor(handshake: Handshake, trust: Trust) {
+    this.#handshake = handshake;
+    this.#trust = trust;
   }
 
   socketData(): void {}
   socketDrained(): void {}
   socketEnded(): void {}
 
+  /** Bun takes the handshake for over. */
+  handshaken(raw: Socket, success: boolean, error: Error | null): void {
+    // A failed one is told by the close that follows.
+    if (!success) {
+      this.fault = error === null ? null : faultOf(error);
+      return;
+    }
+    if (!this.#trusts(raw)) {
+      this.fault = faultOf(error ?? new Error("CERTIFICATE_REQUIRED"));
+      raw.terminate();
+      return;
+    }
+    raw.data = undefined;
+    const handler = this.#handshake.done(raw);
+    if (handler === null) raw.terminate();
+    else own(raw, handler);
+  }
+
   // The only word that always comes: a reset in mid-handshake closes without a `handshake`.
   socketClosed(): void {
-    this.handshake.failed();
+    this.#closed = true;
+    if (!this.upgrading) this.#handshake.failed(this.fault ?? brokenOff());
+  }
+
+  /** The call of `upgradeTLS` is over. */
+  upgraded(): void {
+    this.upgrading = false;
+    if (this.#closed) queueMicrotask(() => this.socketClosed());
+  }
+
+  #trusts(raw: Socket): boolean {
+    if (this.#trust === "anybody" || raw.authorized) return true;
+    return this.#trust === "verified or none" && certificateOf(raw) === null;
   }
 }
 
-function isList(ca: Pem | readonly Pem[]): ca is readonly Pem[] {
-  return Array.isArray(ca);
+function faultOf(error: Error): TlsFault {
+  return handshakeFault((error as { code?: string }).code ?? "unknown", error.message, error);
 }
 
-/** Bun takes bytes of an ArrayBuffer only. */
-function pemOf(pem: Pem): string | Uint8Array<ArrayBuffer> {
-  return typeof pem === "string" ? pem : new Uint8Array(pem);
+/** What a handshake has agreed on. */
+export function tlsDetails(raw: Socket): TlsDetails {
+  const { alpnProtocol } = raw;
+  const peerCertificate = certificateOf(raw);
+  return {
+    alpn: typeof alpnProtocol === "string" && alpnProtocol !== "" ? alpnProtocol : null,
+    version: raw.getTLSVersion(),
+    serverName: (raw as unknown as { getServername(): string | undefined }).getServername() ?? null,
+    verified: peerCertificate !== null && raw.authorized,
+    peerCertificate,
+  };
+}
+
+/** What Bun's getPeerCertificate gives, as far as it is used. */
+interface BunCertificate {
+  readonly subject: Record<string, unknown>;
+  readonly issuer: Record<string, unknown>;
+  readonly subjectaltname?: string;
+  readonly fingerprint256: string;
+  readonly serialNumber: string;
+  readonly valid_from: string;
+  readonly valid_to: string;
+}
+
+function certificateOf(raw: Socket): PeerCertificate | null {
+  const shown = raw.getPeerCertificate() as unknown as BunCertificate | null | undefined;
+  if (shown?.fingerprint256 === undefined) return null;
+  return {
+    subject: { ...shown.subject },
+    issuer: { ...shown.issuer },
+    subjectAltName: shown.subjectaltname ?? "",
+    fingerprint256: shown.fingerprint256,
+    serialNumber: shown.serialNumber,
+    validFrom: shown.valid_from,
+    validTo: shown.valid_to,
+  };
 }

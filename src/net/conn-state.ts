@@ -24,6 +24,10 @@ export const ENDED = 2;
 /** The socket is gone without a FIN in this direction. */
 export const LOST = 3;
 
+/** A plain conn on its way to TLS, see start-tls.ts: the handshake is under way, then it is a TLS connection. */
+export const UPGRADING = 1;
+export const UPGRADED = 2;
+
 /** A parked reader: see reading.ts. */
 export interface Reader {
   /** Bytes that must fit the buffer for it to go on. */
@@ -74,12 +78,13 @@ export abstract class ConnState implements SocketHandler, Flushable {
   /** Number of the connection in this process, for messages. */
   readonly id: number = ++lastId;
   /** @internal */ readonly scheduler: Scheduler;
-  /** @internal */ readonly socket: RawSocket;
+  /** @internal Another one once TLS has begun. */ socket: RawSocket;
   /** @internal */ readonly owner: ConnOwner;
   /** @internal */ readonly received: ReceiveBuffer = new ReceiveBuffer();
   /** @internal */ readonly outbox: Outbox = new Outbox();
   /** @internal */ input: number = OPEN;
   /** @internal */ output: number = OPEN;
+  /** @internal */ upgrade = 0;
   /** @internal The parked reader and writer. */ reader: Reader | null = null;
   /** @internal */ writer: Writer | null = null;
   /** @internal */ closing: Closer | null = null;
@@ -149,7 +154,7 @@ export abstract class ConnState implements SocketHandler, Flushable {
 
   /** Whether the connection is one over TLS. */
   get secure(): boolean {
-    return this.owner.secure;
+    return this.owner.secure || this.upgrade === UPGRADED;
   }
 
   /** IP address of the peer; empty for a unix socket, and once the socket is gone. */

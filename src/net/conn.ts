@@ -5,10 +5,12 @@
 import { READ_UNTIL_BYTES_MAX } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import { Closing } from "./closing.ts";
-import { ConnState } from "./conn-state.ts";
 import { LineLeaf } from "./line-leaf.ts";
 import { LineReader } from "./line-reader.ts";
+import { ConnState, UPGRADING } from "./conn-state.ts";
 import { MoreLeaf, ReadableLeaf, ReadExactlyLeaf, ReadLeaf, ReadUntilLeaf } from "./reading.ts";
+import type { TlsDetails } from "./tls.ts";
+import type { NetHost } from "./transport.ts";
 import { EndLeaf, FlushLeaf, WritableLeaf, WriteLeaf } from "./writing.ts";
 
 /** Limits of {@link Conn.readUntil} and {@link Conn.readLine}. */
@@ -136,6 +138,11 @@ export class Conn extends ConnState implements Disposable {
    */
   close(): void {
     if (this.closing !== null || this.gone) return;
+    // Half a handshake has nothing to send that anybody could read.
+    if (this.upgrade === UPGRADING) {
+      this.terminate();
+      return;
+    }
     const closing = new Closing(this);
     this.closing = closing;
     this.scheduler.enter();
@@ -158,6 +165,15 @@ export class Conn extends ConnState implements Disposable {
   /** As {@link close}: `using conn = ...`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * What TLS has agreed on: the protocol, and who the peer is. `null` on a plain connection, and once the socket is gone. Read anew each time:
+   * keep it where it is needed often.
+   */
+  get tls(): TlsDetails | null {
+    if (!this.secure || this.gone) return null;
+    return (this.scheduler.host as NetHost).transport.tlsOf(this.socket);
   }
 
   /** True once the socket is gone, for whatever reason. */

@@ -1,71 +1,68 @@
-// Connecting to a peer.
+// Connecting to a peer: the operation. What it does is in connecting.ts.
 
-import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
-import type { Scheduler } from "../core/scheduler.ts";
-
-import { describeAddress } from "./address.ts";
-import { Conn } from "./conn.ts";
-import type { ConnOwner } from "./conn-state.ts";
-import type { NetHost, SocketAddress } from "./transport.ts";
+import { assertMs } from "../core/sleep.ts";
 import type { Task, Wait } from "../core/task.ts";
+import { describeAddress, LOOPBACK } from "./address.ts";
+import type { Conn } from "./conn.ts";
+import { Connecting, type ConnectOptions } from "./connecting.ts";
+import { ConnectError } from "./errors.ts";
+import { assertKeepAlive } from "./keep-alive.ts";
+import { tlsClientFault } from "./tls.ts";
 
-/** Connects to `address`; parks until the connection stands. A deadline is `timeout(ms, connect(...))`. @throws ConnectError when it cannot be made. */
-export function connect(address: SocketAddress): Operation<Conn> {
-  return new ConnectLeaf(address);
+/**
+ * Connects to a host and port, or to a unix path; parks until the connection stands, over TLS until its handshake is done and the server's
+ * certificate verified. A name is tried at all of its addresses, IPv6 and IPv4 side by side. A connect that fails, is cancelled or runs out of
+ * time leaves no socket behind.
+ *
+ * ```ts
+ * using conn = yield* connect({ hostname: "example.org", port: 443, tls: { alpn: ["http/1.1"] }, timeoutMs: 5_000 });
+ * yield* conn.write("GET / HTTP/1.0\r\nHost: example.org\r\n\r\n");
+ * ```
+ * @throws ConnectError when it cannot be made: `reason` says why, `attempts` which addresses were tried. RangeError for numbers that are none.
+ */
+export function connect(options: ConnectOptions): Operation<Conn> {
+  if (options.timeoutMs !== undefined) assertMs(options.timeoutMs, "Cannot connect within a time");
+  assertKeepAlive(options.keepAlive);
+  return new ConnectLeaf(options);
 }
 
 class ConnectLeaf extends Leaf<Conn> {
-  readonly #address: SocketAddress;
-  #abandon: (() => void) | null = null;
-  #conn: Conn | null = null;
-  #error: unknown = null;
+  readonly #options: ConnectOptions;
+  #connecting: Connecting | null = null;
 
-  constructor(address: SocketAddress) {
+  constructor(options: ConnectOptions) {
     super();
-    this.#address = address;
+    this.#options = options;
   }
 
   get reason(): string {
-    return `a connection to ${describeAddress(this.#address)}`;
+    return `a connection to ${describeAddress(this.#options)}`;
   }
 
   protected start(): IteratorResult<Wait, Conn> {
+    const { tls, unix, hostname = LOOPBACK } = this.#options;
+    const fault =
+      tls === undefined ? null : tlsClientFault(tls, tls.serverName ?? (unix === undefined ? hostname : undefined));
+    if (fault !== null) throw new ConnectError(describeAddress(this.#options), "ERR_TLS", fault, []);
     return suspend(this);
   }
 
   protected resume(): IteratorReturnResult<Conn> {
-    if (this.#conn !== null) return finish(this.#conn);
+    const { conn, error } = this.#connecting as Connecting;
+    if (conn !== null) return finish(conn);
     // The error was made in a callback. Its stack is to lead to whoever connects.
-    if (this.#error instanceof Error) Error.captureStackTrace(this.#error);
-    throw this.#error;
+    if (error instanceof Error) Error.captureStackTrace(error);
+    throw error;
   }
 
   park(task: Task): void {
-    const scheduler = task.kernel as Scheduler;
-    const { transport } = scheduler.host as NetHost;
-    const owner: ConnOwner = { root: rootOf(task), secure: false, connClosed() {} };
-    const settle = (): void => {
-      scheduler.enter();
-      scheduler.wake(task, this);
-      scheduler.leaveLater();
-    };
-    this.#abandon = transport.connect(
-      this.#address,
-      (socket) => {
-        this.#conn = new Conn(scheduler, socket, owner);
-        settle();
-        return this.#conn;
-      },
-      (error) => {
-        this.#error = error;
-        settle();
-      },
-    );
+    this.#connecting = new Connecting(task, this.#options, () => task.kernel.wake(task, this));
+    this.#connecting.begin();
   }
 
   unpark(): boolean {
-    this.#abandon?.();
+    this.#connecting?.abandon();
     return true;
   }
 }

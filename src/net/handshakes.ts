@@ -50,9 +50,9 @@ export class Handshakes {
   }
 
   /** @internal */
-  done(handshake: PendingHandshake): SocketHandler | null {
+  done(handshake: PendingHandshake, socket: RawSocket): SocketHandler | null {
     this.#forget(handshake);
-    return this.#owner.handshakeDone(handshake.socket);
+    return this.#owner.handshakeDone(socket);
   }
 
   /** @internal */
@@ -78,8 +78,8 @@ class PendingHandshake implements Handshake, TimerOwner {
     this.socket = socket;
   }
 
-  done(): SocketHandler | null {
-    return this.#all.done(this);
+  done(socket: RawSocket): SocketHandler | null {
+    return this.#all.done(this, socket);
   }
 
   failed(): void {

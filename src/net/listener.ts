@@ -1,7 +1,7 @@
 // Listening: a bound address and the connections that come to it. Connections are handed to whoever took the listener over (`serve`), or wait
 // in a bounded queue for `accept`. What is too many is refused at once: Bun spins at full CPU when file descriptors run out.
 
-import { ACCEPT_QUEUE_MAX, CONNECTIONS_MAX } from "../config.ts";
+import { ACCEPT_QUEUE_MAX } from "../config.ts";
 import { rootOf } from "../core/lingering.ts";
 import { finish, Leaf, type Operation, suspend } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -9,19 +9,22 @@ import type { Scheduler } from "../core/scheduler.ts";
 import { type Waiter, WaitQueue } from "../core/wait-queue.ts";
 import { RingBuffer } from "../core/ring-buffer.ts";
 import { describeAddress } from "./address.ts";
+import { Admission, type AdmissionOptions, type Refusals } from "./admission.ts";
 import { Conn } from "./conn.ts";
 import type { ConnOwner } from "./conn-state.ts";
+import { ListenError } from "./errors.ts";
 import { Handshakes, type HandshakesOwner } from "./handshakes.ts";
-import { handshakeMsOf, type TlsServerOptions } from "./tls.ts";
-import type { Handshake, NetHost, RawListener, RawSocket, SocketAddress } from "./transport.ts";
+import { keepAlive, type KeepAlive } from "./keep-alive.ts";
+import { handshakeMsOf, type TlsFault, type TlsIdentity, type TlsServerOptions } from "./tls.ts";
+import type { Handshake, ListenAddress, NetHost, RawListener, RawSecureListener, RawSocket } from "./transport.ts";
 import type { Task, Wait } from "../core/task.ts";
 
 /** Where and how to listen. */
-export interface ListenOptions extends SocketAddress {
-  /** Connections open at once; one more is refused with a reset. Default 10,000. */
-  readonly connectionsMax?: number;
+export interface ListenOptions extends ListenAddress, AdmissionOptions {
   /** Key and certificate: connections are TLS. */
   readonly tls?: TlsServerOptions;
+  /** Notices peers that vanish while nothing is said. Default: off. */
+  readonly keepAlive?: KeepAlive;
 }
 
 /** Counts of a listener since it was opened. */
@@ -29,18 +32,11 @@ export interface ListenerStatistics {
   /** Connections open now, those that are closing and those whose TLS handshake is under way included. */
   readonly open: number;
   readonly accepted: number;
-  /** Refused because `connectionsMax` were open or the accept queue was full. */
+  /** All that were refused, and why. */
   readonly refused: number;
+  readonly refusals: Readonly<Refusals>;
   /** Only of a TLS listener. Handshakes under way, and those that failed: no TLS, no common protocol, left, too slow. */
   readonly handshakes?: { readonly pending: number; readonly failed: number };
-}
-
-/**
- * Binds an address; the listener is open when the operation is over.
- * @throws ListenError when the address cannot be bound, or when the key or certificate of `tls` cannot be used.
- */
-export function listen(options: ListenOptions): Operation<Listener> {
-  return new ListenLeaf(options);
 }
 
 /** A bound address. */
@@ -50,38 +46,40 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   readonly hostname: string;
   /** The address as people read it. */
   readonly address: string;
-  readonly connectionsMax: number;
   /** Its connections are TLS. */
   readonly secure: boolean;
   /** @internal */ readonly root: Task;
   readonly #scheduler: Scheduler;
+  readonly #admission: Admission;
+  readonly #keepAlive: KeepAlive | undefined;
   readonly #raw: RawListener;
+  /** The same for TLS. */
+  readonly #rawSecure: RawSecureListener | null;
   readonly #queue = new RingBuffer<Conn>(16);
   readonly #waiting = new WaitQueue<AcceptLeaf>();
   readonly #handshakes: Handshakes | null;
   #taker: ((conn: Conn) => void) | null = null;
   #closed = false;
-  #open = 0;
   #accepted = 0;
-  #refused = 0;
 
   /** @internal Users call `listen`. */
   constructor(task: Task, options: ListenOptions) {
     const scheduler = task.kernel as Scheduler;
     this.#scheduler = scheduler;
     this.root = rootOf(task);
-    this.connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
+    this.#admission = new Admission(scheduler, options);
+    this.#keepAlive = options.keepAlive;
     const { transport } = scheduler.host as NetHost;
     const { tls } = options;
     this.secure = tls !== undefined;
     this.#handshakes = tls === undefined ? null : new Handshakes(scheduler, handshakeMsOf(tls), this);
+    this.#rawSecure = tls === undefined ? null : transport.listenSecure(options, tls, (socket) => this.#greet(socket));
     this.#raw =
-      tls === undefined
-        ? transport.listen(options, (socket) => (this.#count() ? this.#deliver(socket) : null))
-        : transport.listenSecure(options, tls, (socket) => this.#greet(socket));
+      this.#rawSecure ?? transport.listen(options, (socket) => (this.#admit() ? this.#deliver(socket) : null));
     this.port = this.#raw.port;
     this.hostname = this.#raw.hostname;
-    this.address = describeAddress(options.unix === undefined ? { hostname: this.hostname, port: this.port } : options);
+    const isNamed = options.unix !== undefined || (options.fd !== undefined && this.port === 0);
+    this.address = describeAddress(isNamed ? options : { hostname: this.hostname, port: this.port });
   }
 
   /** Takes the next connection; parks while none waits. Gives `null` once the listener is closed. */
@@ -99,6 +97,27 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     for (let leaf = this.#waiting.shift(); leaf !== null; leaf = this.#waiting.shift()) leaf.give(null);
   }
 
+  /**
+   * Shows another certificate to those who connect from now on: no restart, and connections that stand go on with the old one. All else of `tls`
+   * stays as it was. When it throws, everything stays.
+   *
+   * ```ts
+   * listener.reloadTls({ key: readFileSync("key.pem"), cert: readFileSync("cert.pem") });
+   * ```
+   * @throws ListenError when the listener has no TLS, or when key and certificate cannot be used.
+   */
+  reloadTls(identity: TlsIdentity): void {
+    const attempt = `Cannot reload the certificate of ${this.address}`;
+    if (this.#rawSecure === null) throw new ListenError(`${attempt}: it listens without TLS`, "ERR_TLS");
+    if (this.#closed) throw new ListenError(`${attempt}: it is closed`, "ERR_CLOSED");
+    try {
+      this.#rawSecure.reload(identity);
+    } catch (error) {
+      const fault = error as TlsFault;
+      throw new ListenError(`${attempt}: ${fault.message}`, fault.reason, { cause: fault });
+    }
+  }
+
   [Symbol.dispose](): void {
     this.close();
   }
@@ -107,8 +126,14 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     return this.#closed;
   }
 
+  /** Connections open at once, at most. */
+  get connectionsMax(): number {
+    return this.#admission.connectionsMax;
+  }
+
   statistics(): ListenerStatistics {
-    const counts = { open: this.#open, accepted: this.#accepted, refused: this.#refused };
+    const { open, refused, refusals } = this.#admission;
+    const counts = { open, accepted: this.#accepted, refused, refusals: { ...refusals } };
     const handshakes = this.#handshakes;
     if (handshakes === null) return counts;
     return { ...counts, handshakes: { pending: handshakes.pending, failed: handshakes.failed } };
@@ -136,44 +161,44 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   }
 
   connClosed(): void {
-    this.#open--;
+    this.#admission.open--;
   }
 
   /** @internal */
   handshakeDone(socket: RawSocket): Conn | null {
     // The queue may have filled since the connection was counted.
     if (this.#hasRoom()) return this.#deliver(socket);
-    this.#open--;
-    this.#refused++;
+    this.#admission.open--;
     return null;
   }
 
   /** @internal */
   handshakeFailed(): void {
-    this.#open--;
+    this.#admission.open--;
   }
 
   /** A TLS peer has connected. It counts from here on. */
   #greet(socket: RawSocket): Handshake | null {
-    return this.#count() ? (this.#handshakes as Handshakes).begin(socket) : null;
+    return this.#admit() ? (this.#handshakes as Handshakes).begin(socket) : null;
   }
 
   /** Counts a new connection as open, or as refused. */
-  #count(): boolean {
-    if (this.#open < this.connectionsMax && this.#hasRoom()) {
-      this.#open++;
-      return true;
-    }
-    this.#refused++;
-    return false;
+  #admit(): boolean {
+    return this.#hasRoom() && this.#admission.admit();
   }
 
+  /** Whether a connection could be delivered; if not it counts as refused. */
   #hasRoom(): boolean {
-    return !this.#closed && (this.#taker !== null || this.#queue.size < ACCEPT_QUEUE_MAX);
+    const { refusals } = this.#admission;
+    if (this.#closed) refusals.closed++;
+    else if (this.#taker === null && this.#queue.size >= ACCEPT_QUEUE_MAX) refusals.queue++;
+    else return true;
+    return false;
   }
 
   #deliver(socket: RawSocket): Conn {
     this.#accepted++;
+    keepAlive(socket, this.#keepAlive);
     const scheduler = this.#scheduler;
     const conn = new Conn(scheduler, socket, this);
     scheduler.enter();
@@ -230,29 +255,5 @@ class AcceptLeaf extends Leaf<Conn | null> implements Waiter {
     this.#conn = conn;
     const task = this.#task as Task;
     task.kernel.wake(task, this);
-  }
-}
-
-class ListenLeaf extends Leaf<Listener> {
-  readonly #options: ListenOptions;
-
-  constructor(options: ListenOptions) {
-    super();
-    this.#options = options;
-  }
-
-  get reason(): string {
-    return `to listen on ${describeAddress(this.#options)}`;
-  }
-
-  protected start(task: Task): IteratorResult<Wait, Listener> {
-    return finish(new Listener(task, this.#options));
-  }
-  protected resume(): IteratorResult<Wait, Listener> {
-    return suspend(this);
-  }
-  park(): void {}
-  unpark(): boolean {
-    return true;
   }
 }

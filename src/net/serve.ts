@@ -14,7 +14,8 @@ import type { Conn } from "./conn.ts";
 import { LOST } from "./conn-state.ts";
 import { ConnectionLostError } from "./errors.ts";
 import { guarded, stackOf } from "./guarded.ts";
-import { listen, type Listener, type ListenOptions } from "./listener.ts";
+import { listen } from "./listen.ts";
+import type { Listener, ListenOptions } from "./listener.ts";
 
 /** A handler of connections: usually a generator function. The connection is closed when it ends. */
 export type ConnHandler = (conn: Conn) => Operation<unknown>;

@@ -6,7 +6,7 @@
 
 import type { FileStore } from "../core/files.ts";
 import type { Host } from "../core/host.ts";
-import type { TlsServerOptions } from "./tls.ts";
+import type { TlsClientOptions, TlsDetails, TlsFault, TlsIdentity, TlsServerOptions } from "./tls.ts";
 
 /** A connected stream socket. */
 export interface RawSocket {
@@ -31,6 +31,8 @@ export interface RawSocket {
   pause(): void;
   /** Undoes `pause`. May cause a spurious `socketDrained`. */
   resume(): void;
+  /** Has the kernel ask a peer that is silent for `delayMs` whether it still lives. False where there is no such thing: on a unix socket. */
+  setKeepAlive(enabled: boolean, delayMs: number): boolean;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;
@@ -61,6 +63,20 @@ export interface SocketAddress {
   readonly unix?: string;
 }
 
+/** A place to listen at. */
+export interface ListenAddress extends SocketAddress {
+  /** A listening socket that this process has inherited, by its file descriptor; it takes the place of all else. */
+  readonly fd?: number;
+  /** Permissions of a unix path, such as `0o660`. Default: what the process's umask leaves. */
+  readonly unixMode?: number;
+}
+
+/** An address that a name stands for. */
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
 /** An open listening socket. */
 export interface RawListener {
   /** The port that was bound; 0 for a unix socket. */
@@ -70,13 +86,25 @@ export interface RawListener {
   stop(): void;
 }
 
+/** An open listening socket for TLS. */
+export interface RawSecureListener extends RawListener {
+  /** Connections from now on are shown this identity; those that stand, or shake hands, go on with theirs. @throws TlsFault when it cannot be used. */
+  reload(identity: TlsIdentity): void;
+}
+
 /** What a transport tells of a TLS connection that is not one yet. Exactly one of the two is called; neither within the call that was given it. */
 export interface Handshake {
-  /** The handshake is done, the socket may be used: gives its handler, or `null` to refuse the connection with a reset. */
-  done(): SocketHandler | null;
+  /** The handshake is done, and `socket` may be used: gives its handler, or `null` to refuse the connection with a reset. */
+  done(socket: RawSocket): SocketHandler | null;
   /** The handshake failed, or the peer left; the socket is gone. Also called within a `terminate` of the socket. */
-  failed(): void;
+  failed(fault: TlsFault): void;
 }
+
+/**
+ * What became of a unix path at which nobody can listen: it was `removed`, as nobody answers on it; it is `alive`, as somebody does or may; it is
+ * `foreign`, as it is no socket; or it is `gone`.
+ */
+export type StalePath = "removed" | "alive" | "foreign" | "gone";
 
 /** A way to make sockets. */
 export interface Transport {
@@ -84,27 +112,49 @@ export interface Transport {
    * Listens at `address`. `accept` is called for each connection and gives its handler, or `null` to refuse it with a reset.
    * @throws ListenError (net/errors.ts) when the address cannot be bound.
    */
-  listen(address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener;
+  listen(address: ListenAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener;
   /**
    * Listens at `address` for TLS. `greet` is called for each connection when it stands and its handshake is to begin; it gives who is told of
    * the result, or `null` to refuse it with a reset. Until `done` the socket is only good for `terminate`; how long that may take is the
-   * caller's business.
+   * caller's business. Certificates that `tls` asks of clients have been verified by then.
    * @throws ListenError when the address cannot be bound, or when key and certificate cannot be used.
    */
   listenSecure(
-    address: SocketAddress,
+    address: ListenAddress,
     tls: TlsServerOptions,
     greet: (socket: RawSocket) => Handshake | null,
-  ): RawListener;
+  ): RawSecureListener;
+  /** Removes the unix path at `path` if it is a socket on which nobody answers, and tells `done`, never synchronously. A live one is never removed. */
+  removeStale(path: string, done: (outcome: StalePath) => void): void;
   /**
-   * Connects to `address`; then exactly one of `opened` (which gives the handler) and `failed` is called, never synchronously.
-   * The function it gives abandons the attempt: afterwards neither is called.
+   * Finds the addresses of a name, in the system's order of preference; then exactly one of `found` and `failed` is called, never synchronously.
+   * `failed` gets the reason, such as `ENOTFOUND`. The function it gives makes sure that neither is.
+   */
+  resolve(
+    hostname: string,
+    found: (addresses: readonly ResolvedAddress[]) => void,
+    failed: (reason: string, cause: unknown) => void,
+  ): () => void;
+  /**
+   * Connects to `address`, whose host is an IP address; then exactly one of `opened` and `failed` (with a ConnectError) is called, never
+   * synchronously. `opened` gives the handler, or `null` when it has handed the socket to `secureClient`. The function it gives abandons the
+   * attempt: afterwards neither is called, and nothing of it is left.
    */
   connect(
     address: SocketAddress,
-    opened: (socket: RawSocket) => SocketHandler,
+    opened: (socket: RawSocket) => SocketHandler | null,
     failed: (error: unknown) => void,
   ): () => void;
+  /**
+   * Begins TLS on a plain socket as its client; the old handler is told nothing more. `tls` has its `serverName`. Gives the socket that stands for
+   * the connection from now on, until `done` only good for `terminate`.
+   * @throws TlsFault when keys or certificates cannot be used; the socket is as it was.
+   */
+  secureClient(socket: RawSocket, tls: TlsClientOptions, handshake: Handshake): RawSocket;
+  /** The same as the server. `early` are bytes of the handshake that the old handler was given already; empty for none. */
+  secureServer(socket: RawSocket, tls: TlsServerOptions, early: Uint8Array, handshake: Handshake): RawSocket;
+  /** What the handshake of a TLS socket has agreed on. */
+  tlsOf(socket: RawSocket): TlsDetails;
 }
 
 /** A host with sockets and files. */

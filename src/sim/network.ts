@@ -19,6 +19,10 @@ export interface NetworkOptions {
   readonly spuriousDrainChance?: number;
   /** Probability, for each segment, that the network resets the connection, for both ends, instead of delivering it. Default 0. */
   readonly resetChance?: number;
+  /** Names with their addresses, in the resolver's order; none means that nobody knows the name. Other names are their own address. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
+  /** Addresses that swallow everything: connecting to them never ends. */
+  readonly silent?: readonly string[];
 }
 
 /** Nothing is left to chance: one latency, whole chunks, roomy buffers. For tests that count. */
@@ -51,6 +55,8 @@ export function settleNetwork(options: NetworkOptions): Network {
     receiveBufferBytes: options.receiveBufferBytes ?? 131_072,
     spuriousDrainChance: options.spuriousDrainChance ?? 0.05,
     resetChance: options.resetChance ?? 0,
+    names: options.names ?? {},
+    silent: options.silent ?? [],
   };
   assertRange("latencyMs", network.latencyMs, 0);
   assertRange("segmentBytes", network.segmentBytes, 1);

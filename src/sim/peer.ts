@@ -2,10 +2,17 @@
 // and remembers what came. It is no task and knows no operations: a test calls it between `yield* sleep(ms)`, which costs no real
 // time in a simulated world. Unlike a conn it does nothing on its own: it answers no FIN and closes nothing.
 
-import type { RawListener, RawSocket, SocketAddress, SocketHandler } from "../net/transport.ts";
+import type { TlsClientOptions } from "../net/tls.ts";
+import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler } from "../net/transport.ts";
 import { ByteQueue, copyOf } from "./byte-queue.ts";
 import type { SimHost } from "./host.ts";
 import type { SimSocket } from "./socket.ts";
+
+/** Where a peer connects to. */
+export interface SimPeerAddress extends SocketAddress {
+  /** As a client of TLS; it trusts everybody, unless `verify` is said to be true. */
+  readonly tls?: TlsClientOptions;
+}
 
 /** Something that a peer was told, and when. */
 export interface PeerEvent {
@@ -48,9 +55,11 @@ export class SimPeer {
   }
 
   /** Begins to connect to `address`. What is asked of the peer before it is connected is done once it is. */
-  static connect(host: SimHost, address: SocketAddress): SimPeer {
+  static connect(host: SimHost, address: SimPeerAddress): SimPeer {
     const peer = new SimPeer(host);
-    const opened = (socket: RawSocket): SocketHandler => peer.#open(socket as SimSocket);
+    const { tls } = address;
+    const opened = (socket: RawSocket): SocketHandler | null =>
+      tls === undefined ? peer.#open(socket as SimSocket) : peer.#shakeHands(socket, tls);
     peer.#abandon = host.transport.connect(address, opened, (error) => peer.#end("failed", error));
     return peer;
   }
@@ -158,6 +167,16 @@ export class SimPeer {
   }
 
   // ---------------------------------------------------------------------------------------------------------------------------
+
+  #shakeHands(socket: RawSocket, tls: TlsClientOptions): null {
+    const handshake: Handshake = {
+      done: (secure) => this.#open(secure as SimSocket),
+      failed: (fault) => this.#end("failed", fault),
+    };
+    this.#abandon = () => socket.terminate();
+    this.#host.transport.secureClient(socket, { verify: false, ...tls }, handshake);
+    return null;
+  }
 
   #open(socket: SimSocket): SocketHandler {
     this.#socket = socket;

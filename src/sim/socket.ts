@@ -5,12 +5,12 @@
 // also comes from inside this socket's own `end`, `terminate` and failing `write`. `closed` comes once and last. A chunk given to
 // `data` is the receiver's own.
 
+import type { TlsDetails } from "../net/tls.ts";
 import type { RawSocket, SocketHandler } from "../net/transport.ts";
 import { type Counters, createCounters, type Network, type SocketNames, type SocketStatistics } from "./network.ts";
 import { copyOf } from "./byte-queue.ts";
 import { type Clock, Pipe, type PipeEnd } from "./pipe.ts";
 
-/** What all sockets of one transport share. */
 export interface SocketWorld {
   readonly clock: Clock;
   readonly network: Network;
@@ -21,6 +21,10 @@ export interface SocketWorld {
 
 /** A simulated socket. Beside what every raw socket does it can be inspected and made to fail. */
 export class SimSocket implements RawSocket, PipeEnd {
+  /** What a handshake has agreed on. */
+  tls: TlsDetails | null = null;
+  /** As it was set; nobody asks here. */
+  keepAliveMs: number | null = null;
   readonly #world: SocketWorld;
   readonly #names: SocketNames;
   readonly #counters: Counters = createCounters();
@@ -113,6 +117,12 @@ export class SimSocket implements RawSocket, PipeEnd {
     this.#setPaused(false, "resumes");
   }
 
+  setKeepAlive(enabled: boolean, delayMs: number): boolean {
+    if (this.#gone || this.#names.unix) return false;
+    this.keepAliveMs = enabled ? delayMs : null;
+    return true;
+  }
+
   // --- what tests see and do -------------------------------------------------------------------------------------------------
 
   /** What this socket did and was told. */
@@ -128,7 +138,6 @@ export class SimSocket implements RawSocket, PipeEnd {
   get closed(): boolean {
     return this.#gone;
   }
-
   get paused(): boolean {
     return this.#paused;
   }
@@ -169,19 +178,16 @@ export class SimSocket implements RawSocket, PipeEnd {
     return this.#in.resetArrived;
   }
 
-  /** @internal */
+  /** @internal The ends of the pipes, see PipeEnd. */
   arrived(): void {
     // A reset reaches the kernel at once: it throws away what it was to send.
     if (this.#in.resetArrived) this.#out.cutOff();
     this.#look();
   }
 
-  /** @internal */
   refused(): void {
     this.#out.sendReset();
   }
-
-  /** @internal */
   acked(): void {
     if (!this.#wantsDrain || !this.#out.writable) return;
     this.#wantsDrain = false;
@@ -221,14 +227,14 @@ export class SimSocket implements RawSocket, PipeEnd {
 
   #finish(): void {
     // With our FIN sent both directions are over; and the end of a unix socket is told together with its peer's close.
-    if (this.#finSent || (this.#endedTold && this.#peerClosed)) {
-      this.#close();
-      return;
-    }
-    if (this.#endedTold) return;
-    this.#endedTold = true;
-    this.#handler?.socketEnded();
+    const isOver = this.#finSent || (this.#endedTold && this.#peerClosed);
+    // TLS has an end of its own, which is always told.
+    if (!this.#endedTold && (!isOver || this.tls !== null)) {
+      this.#endedTold = true;
+      this.#handler?.socketEnded();
+    } else if (!isOver) return;
     if (this.#gone) return;
+    if (isOver) return this.#close();
     this.#drainSoon();
     if (this.#peerClosed) this.#look();
   }
@@ -240,10 +246,7 @@ export class SimSocket implements RawSocket, PipeEnd {
 
   /** The peer's reset, seen by the loop. When a write has met it first, the loop finds an end and no error. */
   #breakOff(): void {
-    if (!this.#errorTaken) {
-      this.#close(connectionReset());
-      return;
-    }
+    if (!this.#errorTaken) return this.#close(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
     if (!this.#endedTold && !this.#finSent) {
       this.#endedTold = true;
       this.#handler?.socketEnded();
@@ -293,8 +296,4 @@ export class SimSocket implements RawSocket, PipeEnd {
     this.#counters[name] += amount;
     this.#world.totals[name] += amount;
   }
-}
-
-function connectionReset(): Error {
-  return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 }

@@ -3,9 +3,29 @@
 // end exists, and takes bytes, before `accept` sees it.
 
 import { describeAddress, LOOPBACK } from "../net/address.ts";
-import { ConnectError, ListenError } from "../net/errors.ts";
-import { tlsFault, type TlsServerOptions } from "../net/tls.ts";
-import type { Handshake, RawListener, RawSocket, SocketAddress, SocketHandler, Transport } from "../net/transport.ts";
+import { connectError, ListenError } from "../net/errors.ts";
+import {
+  identityFault,
+  type TlsClientOptions,
+  type TlsDetails,
+  TlsFault,
+  tlsFault,
+  type TlsIdentity,
+  type TlsServerOptions,
+  withIdentity,
+} from "../net/tls.ts";
+import type {
+  Handshake,
+  ListenAddress,
+  RawListener,
+  RawSecureListener,
+  RawSocket,
+  ResolvedAddress,
+  SocketAddress,
+  SocketHandler,
+  StalePath,
+  Transport,
+} from "../net/transport.ts";
 import {
   createCounters,
   type NetworkOptions,
@@ -15,11 +35,14 @@ import {
 } from "./network.ts";
 import { type Clock, drawTime } from "./pipe.ts";
 import { SimSocket, type SocketWorld } from "./socket.ts";
+import { clientSide, serverSide, SimHandshake } from "./tls.ts";
 
 /** Sockets in memory, on the virtual clock. */
 export class SimTransport implements Transport {
   readonly #world: SocketWorld;
   readonly #listeners: Set<SimListener> = new Set();
+  /** Paths at which nobody listens and which are there all the same. */
+  readonly #leftovers: Map<string, "socket" | "file"> = new Map();
   #lastPort = FIRST_FREE_PORT - 1;
 
   constructor(clock: Clock, options: NetworkOptions = {}) {
@@ -41,52 +64,121 @@ export class SimTransport implements Transport {
     return [...this.#listeners];
   }
 
-  listen(address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
-    const { unix, hostname = LOOPBACK, port = 0 } = address;
+  /** Puts something at a unix path: the socket of a process that was killed, or a file. */
+  leaveAt(path: string, what: "socket" | "file"): void {
+    this.#leftovers.set(path, what);
+  }
+
+  listen(address: ListenAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
+    const { fd, unix, hostname = LOOPBACK, port = 0 } = address;
+    if (fd !== undefined) throw listenError(address, "EINVAL", "a simulated process inherits no sockets");
     if (unix === undefined && !isPort(port))
       throw listenError(address, "ERR_OUT_OF_RANGE", "the port is no number from 0 to 65535");
     const name: ListenName = unix === undefined ? { hostname, port: port === 0 ? this.#freePort() : port } : { unix };
-    for (const other of this.#listeners) {
-      if (overlaps(name, other.name)) throw listenError(address, "EADDRINUSE", "the address is in use");
-    }
+    const isTaken = [...this.#listeners].some((other) => overlaps(name, other.name));
+    if (isTaken || (unix !== undefined && this.#leftovers.has(unix)))
+      throw listenError(address, "EADDRINUSE", "the address is in use");
     const listener = new SimListener(name, accept, () => this.#listeners.delete(listener));
     this.#listeners.add(listener);
     return listener;
   }
 
-  /** TLS without cryptography: bytes go as they are, and a handshake is done as soon as it begins. */
   listenSecure(
-    address: SocketAddress,
+    address: ListenAddress,
     tls: TlsServerOptions,
     greet: (socket: RawSocket) => Handshake | null,
-  ): RawListener {
+  ): RawSecureListener {
     const fault = tlsFault(tls);
     if (fault !== null) throw listenError(address, "ERR_TLS", fault);
-    return this.listen(address, (socket) => greet(socket)?.done() ?? null);
+    let present = tls;
+    const listener = this.listen(address, (socket) => {
+      const handshake = greet(socket);
+      return handshake === null ? null : SimHandshake.accepted(socket as SimSocket, serverSide(present), handshake);
+    });
+    return {
+      port: listener.port,
+      hostname: listener.hostname,
+      stop: () => listener.stop(),
+      reload: (identity: TlsIdentity) => {
+        const state = identityFault(identity);
+        if (state !== null) throw new TlsFault("ERR_TLS", state);
+        present = withIdentity(present, identity);
+      },
+    };
+  }
+
+  removeStale(path: string, done: (outcome: StalePath) => void): void {
+    this.#later(() => {
+      const leftover = this.#leftovers.get(path);
+      if (leftover === "socket") this.#leftovers.delete(path);
+      if (leftover !== undefined) done(leftover === "socket" ? "removed" : "foreign");
+      else done(this.#listenerAt({ unix: path }) === undefined ? "gone" : "alive");
+    });
+  }
+
+  resolve(
+    hostname: string,
+    found: (addresses: readonly ResolvedAddress[]) => void,
+    failed: (reason: string, cause: unknown) => void,
+  ): () => void {
+    let abandoned = false;
+    const addresses = this.#world.network.names[hostname] ?? [hostname];
+    this.#world.clock.schedule(0, () => {
+      if (abandoned) return;
+      if (addresses.length === 0) failed("ENOTFOUND", undefined);
+      else found(addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })));
+    });
+    return () => {
+      abandoned = true;
+    };
   }
 
   connect(
     address: SocketAddress,
-    opened: (socket: RawSocket) => SocketHandler,
+    opened: (socket: RawSocket) => SocketHandler | null,
     failed: (error: unknown) => void,
   ): () => void {
     let abandoned = false;
-    const fail = (state: string): void => {
-      if (!abandoned) failed(new ConnectError(`Cannot connect to ${describeAddress(address)}: ${state}`));
+    const fail = (reason: string): void => {
+      if (!abandoned) failed(connectError(describeAddress(address), reason));
     };
     const open = (socket: SimSocket): void => {
-      if (socket.stillborn) fail("the connection was reset");
+      if (socket.stillborn) fail("ECONNRESET");
       else if (abandoned) socket.terminate();
-      else socket.own(opened(socket));
+      else {
+        const handler = opened(socket);
+        if (handler !== null) socket.own(handler);
+      }
     };
     this.#later(() => {
+      if (abandoned || this.#world.network.silent.includes(address.hostname ?? LOOPBACK)) return;
       const listener = this.#listenerAt(address);
-      if (listener === undefined) this.#later(() => fail("nobody listens there"));
+      if (listener === undefined) this.#later(() => fail(this.#reasonAt(address)));
       else this.#handshake(address, listener, open);
     });
     return () => {
       abandoned = true;
     };
+  }
+
+  secureClient(socket: RawSocket, tls: TlsClientOptions, handshake: Handshake): RawSocket {
+    SimHandshake.begin(this.#world.clock, socket as SimSocket, clientSide(tls), NOTHING, handshake);
+    return socket;
+  }
+
+  secureServer(socket: RawSocket, tls: TlsServerOptions, early: Uint8Array, handshake: Handshake): RawSocket {
+    SimHandshake.begin(this.#world.clock, socket as SimSocket, serverSide(tls), early, handshake);
+    return socket;
+  }
+
+  tlsOf(socket: RawSocket): TlsDetails {
+    return (socket as SimSocket).tls as TlsDetails;
+  }
+
+  /** Why nobody can be connected to at an address without a listener. */
+  #reasonAt({ unix, port = 0 }: SocketAddress): string {
+    if (unix === undefined) return isPort(port) ? "ECONNREFUSED" : "ERR_OUT_OF_RANGE";
+    return unix.startsWith("\0") || this.#leftovers.has(unix) ? "ECONNREFUSED" : "ENOENT";
   }
 
   /** The kernels have shaken hands; both programs hear of it in their own time. */
@@ -138,6 +230,7 @@ export class SimTransport implements Transport {
   }
 }
 
+const NOTHING = new Uint8Array(0);
 const FIRST_FREE_PORT = 49_152;
 const PORT_MAX = 65_535;
 const UNIX_NAMES: SocketNames = { unix: true, remoteAddress: undefined, remotePort: undefined, localPort: undefined };
@@ -201,6 +294,6 @@ function overlaps(one: ListenName, other: ListenName): boolean {
   return one.port === other.port && (answers(one.hostname, other.hostname) || answers(other.hostname, one.hostname));
 }
 
-function listenError(address: SocketAddress, reason: string, state: string): ListenError {
+function listenError(address: ListenAddress, reason: string, state: string): ListenError {
   return new ListenError(`Cannot listen on ${describeAddress(address)}: ${state}`, reason);
 }

@@ -41,6 +41,9 @@ export class LoneSocket implements RawSocket {
   }
   pause(): void {}
   resume(): void {}
+  setKeepAlive(): boolean {
+    return true;
+  }
 }
 
 /** One listener whose connections are made by {@link LoneWorld.connect}. */
@@ -51,12 +54,20 @@ class LoneTransport implements Transport {
     this.accept = accept;
     return { port: 1, hostname: "lone", stop: () => {} };
   }
-  listenSecure(): RawListener {
-    throw new Error("Cannot listen for TLS: this world has none");
-  }
-  connect(): () => void {
-    throw new Error("Cannot connect: this world has no other end");
-  }
+  // This world has no other end, no names and no TLS.
+  readonly listenSecure = missing("listen for TLS");
+  readonly removeStale = missing("look at a path");
+  readonly resolve = missing("find an address");
+  readonly connect = missing("connect");
+  readonly secureClient = missing("begin TLS");
+  readonly secureServer = missing("begin TLS");
+  readonly tlsOf = missing("tell of TLS");
+}
+
+function missing(what: string): () => never {
+  return () => {
+    throw new Error(`Cannot ${what}: this world has nothing but a listener`);
+  };
 }
 
 class LoneHost extends BenchHost implements NetHost {

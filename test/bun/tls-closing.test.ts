@@ -9,30 +9,31 @@ import { runOn } from "../../src/core/run.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import type { Scheduler } from "../../src/core/scheduler.ts";
 import type { Conn } from "../../src/net/conn.ts";
-import { listen, type Listener } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener } from "../../src/net/listener.ts";
 import { isLinux, kernelQueues, turns } from "../bun-contract/support.ts";
 import { BunConnWorld, jam, patterned, readAll } from "../contract/conn-world.ts";
-import { connectSecure, hasty, pairAt, SECURE } from "./tls-support.ts";
+import { connectSecure, hasty, KINDS, SECURE } from "./tls-support.ts";
 
 const QUIET_TURNS = 20;
 
 const world = new BunConnWorld();
 
-/** Both ends of a connection, by one of the clocks; a conn that is left open fails the test. */
-function withPair(
-  scheduler: Scheduler,
-  body: (client: Conn, server: Conn, listener: Listener) => Steps<void>,
-): Promise<void> {
-  return runOn(scheduler, function* () {
-    using listener = yield* listen(SECURE);
-    const { client, server } = yield* pairAt(listener);
-    yield* body(client, server, listener);
-    client.terminate();
-    yield* world.until(() => listener.statistics().open === 0, "the server's end closed");
-  }).promise;
-}
+describe.each(KINDS.map((kind) => [kind.name, kind] as const))("close over %s", (_name, kind) => {
+  /** Both ends of a connection, by one of the clocks; a conn that is left open fails the test. */
+  function withPair(
+    scheduler: Scheduler,
+    body: (client: Conn, server: Conn, listener: Listener) => Steps<void>,
+  ): Promise<void> {
+    return runOn(scheduler, function* () {
+      using listener = yield* listen(kind.options);
+      const { client, server } = yield* kind.pairAt(listener);
+      yield* body(client, server, listener);
+      client.terminate();
+      yield* world.until(() => listener.statistics().open === 0, "the server's end closed");
+    }).promise;
+  }
 
-describe("close over TLS", () => {
   test("close after 3 MB lets all of it arrive, and then the end", () =>
     withPair(bunScheduler(), function* (client, server) {
       const sent = patterned(3_000_000);
@@ -113,17 +114,6 @@ describe("close over TLS", () => {
       expect(hasty.lingering.size).toBe(0);
     }));
 
-  test("close within the first pass of a conn is an orderly end", async () => {
-    await runOn(bunScheduler(), function* () {
-      using listener = yield* listen(SECURE);
-      listener.deliverTo((conn) => conn.close());
-      const client = yield* connectSecure(listener.port);
-      expect(yield* client.read()).toBeNull();
-      client.close();
-      yield* world.until(() => listener.statistics().open === 0, "no connection left");
-    }).promise;
-  });
-
   test.skipIf(!isLinux)("write over TLS holds little in memory for a peer that does not read", () =>
     withPair(bunScheduler(), function* (client, server, listener) {
       let written = 0;
@@ -138,6 +128,19 @@ describe("close over TLS", () => {
       expect(inProcess).toBeLessThan(OUTBOX_HIGH_WATER_BYTES * 2);
     }),
   );
+});
+
+describe("close over TLS", () => {
+  test("close within the first pass of a conn is an orderly end", async () => {
+    await runOn(bunScheduler(), function* () {
+      using listener = yield* listen(SECURE);
+      listener.deliverTo((conn) => conn.close());
+      const client = yield* connectSecure(listener.port);
+      expect(yield* client.read()).toBeNull();
+      client.close();
+      yield* world.until(() => listener.statistics().open === 0, "no connection left");
+    }).promise;
+  });
 });
 
 /** Before the cramming: the client's FIN makes the kernels look at each other again, and some more bytes fit. */

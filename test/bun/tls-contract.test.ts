@@ -7,12 +7,13 @@ import { readingUpToContract } from "../contract/conn-lines.contract.ts";
 import { readingContract } from "../contract/conn-reading.contract.ts";
 import { sharingContract } from "../contract/conn-sharing.contract.ts";
 import { writingContract } from "../contract/conn-writing.contract.ts";
-import { secureTest } from "./tls-support.ts";
+import { KINDS, secureTest } from "./tls-support.ts";
 
-describe("conn contract: bun, TLS", () => {
-  readingContract(secureTest);
-  readingUpToContract(secureTest);
-  writingContract(secureTest);
-  closingContract(secureTest);
-  sharingContract(secureTest);
+describe.each(KINDS.map((kind) => [kind.name, kind] as const))("conn contract: bun, %s", (_name, kind) => {
+  const both = secureTest(kind);
+  readingContract(both);
+  readingUpToContract(both);
+  writingContract(both);
+  closingContract(both);
+  sharingContract(both);
 });

@@ -7,13 +7,15 @@ import { until } from "../../src/concurrency/until.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import { run } from "../../src/index.ts";
 import type { Conn } from "../../src/net/conn.ts";
+import { connect } from "../../src/net/connect.ts";
 import { ListenError } from "../../src/net/errors.ts";
-import { listen, type Listener, type ListenOptions } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener, ListenOptions } from "../../src/net/listener.ts";
 import { serve } from "../../src/net/serve.ts";
-import type { TlsServerOptions } from "../../src/net/tls.ts";
+import type { TlsClientOptions, TlsServerOptions } from "../../src/net/tls.ts";
 import { BunConnWorld, textOf, thrownBy } from "../contract/conn-world.ts";
-import { PASSPHRASE, pem, SELF_SIGNED } from "../fixtures/tls/certificates.ts";
-import { echo } from "../net/kit.ts";
+import { CHAINED, PASSPHRASE, pem, SELF_SIGNED } from "../fixtures/tls/certificates.ts";
+import { echo, refusals } from "../net/kit.ts";
 import { Relay } from "../fixtures/tls/relay.ts";
 import { connectSecure, pairAt, SECURE, TcpClient } from "./tls-support.ts";
 
@@ -162,6 +164,7 @@ describe("handshakes that fail", () => {
           open: 0,
           accepted: 0,
           refused: 0,
+          refusals: refusals(),
           handshakes: { pending: 0, failed: 1 },
         });
         yield* roundTrip(listener.port);
@@ -199,6 +202,142 @@ describe("handshakes that fail", () => {
   });
 });
 
+describe("reloadTls on Bun", () => {
+  const asking = { ...SELF_SIGNED, clientCertificates: { ca: pem("chain-root") } };
+  for (const [name, tls] of [
+    ["by its own sockets", asking],
+    ["by sockets that are upgraded", { ...asking, alpn: ["echo"] }],
+  ] as const) {
+    test(`reloadTls leaves alone who is trusted of the clients: ${name}`, () =>
+      withEcho({ tls }, function* (listener, handled) {
+        const client = { ca: [cert, pem("expired-cert"), pem("chain-root")], serverName: "localhost" };
+        for (const identity of [SELF_SIGNED, CHAINED, SELF_SIGNED]) {
+          listener.reloadTls(identity);
+          const before = handled();
+          using conn = yield* connect({ port: listener.port, tls: { ...client, ...CHAINED } });
+          yield* conn.write("ping");
+          expect(textOf(yield* conn.readExactly(4))).toBe("ping");
+          expect(handled()).toBe(before + 1);
+          // A certificate that somebody else has signed, and none at all.
+          const failed = listener.statistics().handshakes?.failed ?? 0;
+          for (const stranger of [SELF_SIGNED, {}]) {
+            yield* thrownBy(function* (): Steps<void> {
+              using refused = yield* connect({ port: listener.port, tls: { ...client, ...stranger } });
+              if ((yield* refused.read()) === null) throw new Error("ended");
+            });
+          }
+          yield* world.until(() => listener.statistics().handshakes?.failed === failed + 2, "two failed handshakes");
+          expect(handled()).toBe(before + 1);
+          yield* conn.end();
+        }
+      }));
+  }
+
+  test("reloadTls takes an encrypted key and a chain, and tells what it cannot use", () =>
+    withEcho({}, function* (listener) {
+      listener.reloadTls({ key: pem("key-encrypted"), cert, passphrase: PASSPHRASE });
+      yield* roundTrip(listener.port);
+      for (const [identity, state] of [
+        [{ key, cert: pem("chain-cert") }, "the TLS key does not belong to the certificate"],
+        [{ key: pem("key-encrypted"), cert }, "the TLS key is encrypted"],
+        [{ key, cert: "certificate" }, "is no valid PEM"],
+      ] as const) {
+        expect(() => listener.reloadTls(identity)).toThrow(ListenError);
+        expect(() => listener.reloadTls(identity)).toThrow(state);
+      }
+      yield* roundTrip(listener.port);
+      listener.reloadTls({ key: pem("chain-key"), cert: pem("chain-cert"), ca: pem("chain-authority") });
+      expect(yield* until(trustOf(listener.port, pem("chain-root")))).toBe("trusted");
+    }));
+
+  test("listen with clientCertificates sends its chain, and trusts nobody for being in it", () =>
+    withEcho(
+      {
+        tls: {
+          key: pem("chain-key"),
+          cert: pem("chain-cert"),
+          ca: pem("chain-authority"),
+          clientCertificates: { ca: cert, optional: true },
+        },
+      },
+      function* (listener, handled) {
+        expect(yield* until(trustOf(listener.port, pem("chain-root")))).toBe("trusted");
+        yield* world.until(() => listener.statistics().open === 0, "no connection left");
+        const before = handled();
+        const tls = { ca: pem("chain-root"), serverName: "localhost", ...CHAINED };
+        yield* thrownBy(function* (): Steps<void> {
+          using refused = yield* connect({ port: listener.port, tls });
+          if ((yield* refused.read()) === null) throw new Error("ended");
+        });
+        yield* world.until(() => listener.statistics().open === 0, "no connection left");
+        expect(handled()).toBe(before);
+      },
+    ));
+});
+
+describe("connect with tls on Bun", () => {
+  const refused: readonly [string, TlsServerOptions, TlsClientOptions, string, string][] = [
+    [
+      "has expired",
+      { key, cert: pem("expired-cert") },
+      { ca: pem("expired-cert") },
+      "CERT_HAS_EXPIRED",
+      "the peer's certificate has expired (CERT_HAS_EXPIRED)",
+    ],
+    [
+      "is made for another name",
+      SELF_SIGNED,
+      { ca: cert, serverName: "example.org" },
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      "Host: example.org. is not in the cert's altnames: DNS:localhost, IP Address:127.0.0.1",
+    ],
+    ["nobody in the world has signed", SELF_SIGNED, {}, "DEPTH_ZERO_SELF_SIGNED_CERT", "is signed by itself"],
+    [
+      "comes without its chain",
+      { key: pem("chain-key"), cert: pem("chain-cert") },
+      { ca: pem("chain-root") },
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      "the peer did not send the chain that leads there",
+    ],
+  ];
+  for (const [state, server, client, reason, words] of refused) {
+    test(`connect refuses a certificate that ${state}, and says so`, () =>
+      withEcho({ tls: server }, function* (listener, handled) {
+        const error = yield* thrownBy(() => connect({ port: listener.port, tls: client }));
+        expect(error).toMatchObject({ name: "ConnectError", reason });
+        expect((error as Error).message).toContain(words);
+        expect((error as Error).cause).toBeInstanceOf(Error);
+        expect(handled()).toBe(0);
+      }));
+  }
+
+  test("connect verifies the address where no name is given, and says who the server is", () =>
+    withEcho({}, function* (listener) {
+      using conn = yield* connect({ port: listener.port, tls: { ca: cert } });
+      expect(conn.tls).toMatchObject({
+        verified: true,
+        peerCertificate: {
+          subject: { CN: "localhost" },
+          issuer: { CN: "localhost" },
+          subjectAltName: "DNS:localhost, IP Address:127.0.0.1",
+        },
+      });
+      yield* conn.end();
+    }));
+
+  test("connect throws for a ca, a key or a certificate that is none, and leaves no connection", () =>
+    withEcho({}, function* (listener) {
+      for (const [tls, reason] of [
+        [{ ca: "authority" }, "ERR_BORINGSSL"],
+        [{ ca: cert, key, cert: "certificate" }, "ERR_OSSL_PEM_NO_START_LINE"],
+        [{ ca: cert, key: pem("chain-key"), cert }, "ERR_OSSL_X509_KEY_VALUES_MISMATCH"],
+        [{ ca: cert, key: pem("key-encrypted"), cert, passphrase: "open" }, "ERR_OSSL_BAD_DECRYPT"],
+      ] as const) {
+        expect(yield* thrownBy(() => connect({ port: listener.port, tls }))).toMatchObject({ reason });
+      }
+    }));
+});
+
 describe("crowds", () => {
   test("connectionsMax counts peers that never begin a handshake; one more is reset at once, until one is gone", () =>
     withEcho({ connectionsMax: 3 }, function* (listener) {
@@ -210,6 +349,7 @@ describe("crowds", () => {
         open: 3,
         accepted: 0,
         refused: 1,
+        refusals: refusals({ connectionsMax: 1 }),
         handshakes: { pending: 3, failed: 0 },
       });
       silent[0]?.reset();

@@ -1,55 +1,25 @@
-// What tests of TLS share: conns on the client's side, which the library has none of yet; plain clients; a clock that runs fast.
+// What tests of TLS share: the ways to a TLS connection; plain clients; a clock that runs fast.
 // Real sockets, real handshakes, the certificates of test/fixtures.
 
 import { expect, test } from "bun:test";
 import { BunHost } from "../../src/bun/host.ts";
-import { callbacks, own, type Socket } from "../../src/bun/socket-callbacks.ts";
-import { until } from "../../src/concurrency/until.ts";
-import { rootOf } from "../../src/core/lingering.ts";
-import type { Steps } from "../../src/core/operation.ts";
+import { scope } from "../../src/concurrency/scope.ts";
+import type { Operation, Steps } from "../../src/core/operation.ts";
 import { Scheduler } from "../../src/core/scheduler.ts";
-import { running, type Task } from "../../src/core/task.ts";
-import { Conn } from "../../src/net/conn.ts";
-import { listen, type Listener, type ListenOptions } from "../../src/net/listener.ts";
-import type { RawSocket, SocketHandler } from "../../src/net/transport.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import { connect } from "../../src/net/connect.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener, ListenOptions } from "../../src/net/listener.ts";
+import { acceptTls, startTls } from "../../src/net/start-tls.ts";
 import { BunConnWorld, type ConnTest } from "../contract/conn-world.ts";
+import { CLIENT } from "../contract/secure-world.ts";
 import { SELF_SIGNED } from "../fixtures/tls/certificates.ts";
 
 export const SECURE: ListenOptions = { hostname: "127.0.0.1", port: 0, tls: SELF_SIGNED };
 
-/** Connects a TLS socket of Bun's and binds the handler that `opened` gives once its handshake is done. */
-export async function connectRaw(port: number, opened: (socket: RawSocket) => SocketHandler): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const close = (raw: Socket, error?: unknown): void => {
-    callbacks.close(raw, error);
-    reject(new Error("the connection was closed before its handshake was done", { cause: error }));
-  };
-  await Bun.connect<SocketHandler | undefined>({
-    hostname: "127.0.0.1",
-    port,
-    allowHalfOpen: true,
-    tls: { ca: SELF_SIGNED.cert, serverName: "localhost" },
-    data: undefined,
-    socket: {
-      ...callbacks,
-      close,
-      open(raw: Socket): void {
-        own(raw, opened(raw));
-        resolve();
-      },
-    },
-  });
-  await promise;
-}
-
 /** Connects over TLS and gives the conn. */
-export function* connectSecure(port: number): Steps<Conn> {
-  const scheduler = (running as Task).kernel as Scheduler;
-  const owner = { root: rootOf(running as Task), secure: true, connClosed() {} };
-  let conn: Conn | null = null;
-  const opened = (socket: RawSocket): Conn => (conn = new Conn(scheduler, socket, owner));
-  yield* until(connectRaw(port, opened));
-  return conn as unknown as Conn;
+export function connectSecure(port: number): Operation<Conn> {
+  return connect({ hostname: "127.0.0.1", port, tls: CLIENT });
 }
 
 /** Both ends of a fresh TLS connection to `listener`. */
@@ -60,24 +30,56 @@ export function* pairAt(listener: Listener): Steps<{ client: Conn; server: Conn 
   return { client, server };
 }
 
+/** The ways in which a connection comes to TLS. To Bun they are different sockets, and the same must hold for all. */
+export interface Kind {
+  readonly name: string;
+  /** Where a server listens. */
+  readonly options: ListenOptions;
+  /** Both ends of a fresh connection, over TLS. */
+  pairAt(listener: Listener): Steps<{ client: Conn; server: Conn }>;
+}
+
+/** A listener's own sockets; sockets that the listener upgrades, as it does with ALPN; and those that began in plain text. */
+export const KINDS: readonly Kind[] = [
+  { name: "TLS", options: SECURE, pairAt },
+  { name: "TLS with ALPN", options: { ...SECURE, tls: { ...SELF_SIGNED, alpn: ["test"] } }, pairAt },
+  {
+    name: "STARTTLS",
+    options: { hostname: "127.0.0.1", port: 0 },
+    *pairAt(listener: Listener): Steps<{ client: Conn; server: Conn }> {
+      const client = yield* connect({ hostname: "127.0.0.1", port: listener.port });
+      const server = yield* listener.accept();
+      if (server === null) throw new Error("the listener was closed");
+      yield* scope(function* (tasks) {
+        tasks.spawn(() => startTls(client, CLIENT));
+        yield* acceptTls(server, SELF_SIGNED);
+      });
+      return { client, server };
+    },
+  },
+];
+
 /** A test of the conn contract on both ends of a TLS connection. Nothing of it may be left in the end. */
-export const secureTest: ConnTest = (title, body) => {
-  test(title, async () => {
-    expect.hasAssertions();
-    await using world = new BunConnWorld();
-    await world.run(function* () {
-      using listener = yield* listen(SECURE);
-      const { client, server } = yield* pairAt(listener);
-      try {
-        yield* body({ world, client, server });
-      } finally {
-        client.terminate();
-        server.terminate();
-      }
-      expect([client.closed, server.closed, listener.statistics().open]).toEqual([true, true, 0]);
+export function secureTest(kind: Kind): ConnTest {
+  return (title, body) => {
+    test(title, async () => {
+      expect.hasAssertions();
+      await using world = new BunConnWorld();
+      await world.run(function* () {
+        using listener = yield* listen(kind.options);
+        const { client, server } = yield* kind.pairAt(listener);
+        expect([client.secure, server.secure]).toEqual([true, true]);
+        try {
+          yield* body({ world, client, server });
+        } finally {
+          client.terminate();
+          server.terminate();
+        }
+        expect([client.closed, server.closed, listener.statistics().open]).toEqual([true, true, 0]);
+      });
     });
-  });
-};
+  };
+}
 
 /** Bun's clock, so much faster that deadlines of seconds can be waited for. */
 class HastyHost extends BunHost {

@@ -1,8 +1,17 @@
 // What only the Bun transport has: a file system below unix sockets, and a system that says no. What it shares with the simulated one is in
 // test/contract.
 
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../../src/concurrency/until.ts";
+import { scope } from "../../src/concurrency/scope.ts";
+import { connect } from "../../src/net/connect.ts";
+import { listen } from "../../src/net/listen.ts";
+import { runChild } from "../bun-contract/child.ts";
+import { SilentListener } from "../bun-contract/silent-listener.ts";
+import { isLinux } from "../bun-contract/support.ts";
+import { BunConnWorld, thrownBy } from "../contract/conn-world.ts";
 import { ConnectError, ListenError } from "../../src/net/errors.ts";
 import { Net } from "../contract/net.ts";
 import { BunWorld } from "../contract/world.ts";
@@ -64,3 +73,52 @@ function listenError(net: Net, address: Parameters<Net["listen"]>[0]): ListenErr
   }
   throw new Error("it listens, where it should not");
 }
+
+describe.skipIf(!isLinux)("a connection that nobody answers", () => {
+  const world = new BunConnWorld();
+
+  test("connect that runs out of time, or is cancelled, leaves no attempt with the kernel", async () => {
+    await using listener = await SilentListener.start();
+    const { port, waiting } = listener;
+    await world.run(function* () {
+      const error = yield* thrownBy(() => connect({ port, timeoutMs: 50 }));
+      expect(error).toMatchObject({ reason: "ETIMEDOUT", attempts: [{ reason: "EINPROGRESS" }] });
+      expect((error as Error).message).toBe(`Cannot connect to 127.0.0.1:${port}: no answer came within 50 ms`);
+      yield* until(listener.has(waiting));
+      yield* scope(function* (tasks) {
+        const connecting = tasks.spawn(() => connect({ port }));
+        yield* until(listener.has(waiting + 1));
+        connecting.cancel();
+      });
+      yield* until(listener.has(waiting));
+    });
+  });
+
+  // What used to hold a program up for two minutes.
+  test("connect that ran out of time does not keep the process up", async () => {
+    await using listener = await SilentListener.start();
+    const { lines, exitCode } = await runChild(`
+      import { run, connect } from ${JSON.stringify(join(import.meta.dir, "../../src/index.ts"))};
+      const error = await run(() => connect({ port: ${listener.port}, timeoutMs: 50 })).promise.catch((error) => error);
+      console.log(error.reason);`);
+    expect([lines, exitCode]).toEqual([["ETIMEDOUT"], 0]);
+  });
+});
+
+test("connect to a name that nobody knows says so", async () => {
+  await new BunConnWorld().run(function* () {
+    const error = yield* thrownBy(() => connect({ hostname: "nobody.invalid", port: 1 }));
+    expect(error).toMatchObject({ name: "ConnectError", attempts: [] });
+    expect((error as ConnectError).message).toStartWith("Cannot connect to nobody.invalid:1: ");
+    expect(yield* thrownBy(() => connect({ hostname: "", port: 1 }))).toMatchObject({ reason: "ENOTFOUND" });
+  });
+});
+
+test("connect by name reaches a server at one of its addresses", async () => {
+  await new BunConnWorld().run(function* () {
+    using listener = yield* listen({ hostname: "127.0.0.1", port: 0 });
+    const client = yield* connect({ hostname: "localhost", port: listener.port });
+    expect(client.remoteAddress).toBe("127.0.0.1");
+    client.terminate();
+  });
+});

@@ -12,7 +12,7 @@ import { sleep } from "../../src/core/sleep.ts";
 import { run } from "../../src/index.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { connect } from "../../src/net/connect.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { CALM_NETWORK, type NetworkOptions, Simulation } from "../../src/sim/index.ts";
 
 /** Where a test's tasks live. */

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { ConnectError, ListenError } from "../../src/net/errors.ts";
-import type { SocketAddress } from "../../src/net/transport.ts";
+import type { ResolvedAddress, SocketAddress, StalePath } from "../../src/net/transport.ts";
 import { type End, Net } from "./net.ts";
 import { bytesContract } from "./transport-bytes.contract.ts";
 import { closingContract } from "./transport-closing.contract.ts";
@@ -17,6 +17,7 @@ export function transportContract(name: string, makeWorld: () => World): void {
     listenContract(makeWorld);
     acceptContract(makeWorld);
     connectContract(makeWorld);
+    namesContract(makeWorld);
     unixContract(makeWorld);
     bytesContract(makeWorld);
     closingContract(makeWorld);
@@ -267,6 +268,62 @@ function connectContract(makeWorld: () => World): void {
     await net.world.until(() => clients[0]?.isClosed === true, "closed");
     await net.world.settle();
     expect(clients.map((end) => end.told)).toEqual([["closed"]]);
+  });
+}
+
+function namesContract(makeWorld: () => World): void {
+  test("resolve gives an address for itself, later, once, and nothing once it was abandoned", async () => {
+    await using net = new Net(makeWorld());
+    const { transport } = net.world.host;
+    const found: (readonly ResolvedAddress[])[] = [];
+    const fail = (reason: string): never => {
+      throw new Error(`it failed: ${reason}`);
+    };
+    const abandon = transport.resolve("192.0.2.2", () => fail("an abandoned look-up was answered"), fail);
+    transport.resolve(
+      "192.0.2.1",
+      (addresses) => {
+        found.push(addresses);
+        net.world.poke();
+      },
+      fail,
+    );
+    abandon();
+    expect(found).toEqual([]);
+    await net.world.until(() => found.length > 0, "the address");
+    await net.world.settle();
+    expect(found).toEqual([[{ address: "192.0.2.1", family: 4 }]]);
+  });
+
+  test("setKeepAlive gives true on TCP, before and after bytes, and false on a unix socket and a closed one", async () => {
+    await using net = new Net(makeWorld());
+    const { client, server } = await net.pair();
+    client.send("x");
+    await net.world.until(() => server.bytes === 1, "a byte");
+    expect([client.socket.setKeepAlive(true, 60_000), server.socket.setKeepAlive(true, 60_000)]).toEqual([true, true]);
+    client.socket.terminate();
+    expect(client.socket.setKeepAlive(true, 60_000)).toBe(false);
+    const unix = await net.pair({ unix: net.world.unixPath() });
+    expect(unix.client.socket.setKeepAlive(true, 60_000)).toBe(false);
+  });
+
+  test("removeStale leaves a live path alone, and tells later that it or nothing is there", async () => {
+    await using net = new Net(makeWorld());
+    const unix = net.world.unixPath();
+    const ask = async (): Promise<StalePath> => {
+      let outcome: StalePath | null = null;
+      net.world.host.transport.removeStale(unix, (told) => {
+        outcome = told;
+        net.world.poke();
+      });
+      expect(outcome).toBeNull();
+      await net.world.until(() => outcome !== null, "the answer");
+      return outcome as unknown as StalePath;
+    };
+    expect(await ask()).toBe("gone");
+    net.listen({ unix });
+    expect(await ask()).toBe("alive");
+    await net.connect({ unix });
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { Conn } from "../../src/net/conn.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { serve } from "../../src/net/serve.ts";
 import { SimPeer } from "../../src/sim/peer.ts";
 import { Simulation } from "../../src/sim/simulate.ts";

@@ -7,7 +7,7 @@ import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { connect } from "../../src/net/connect.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { run } from "../../src/index.ts";
 import { patterned, pour, readAll } from "../contract/conn-world.ts";
 import { echo, Mill, socketOf } from "../net/kit.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { anchor, anchored } from "../../src/net/anchor.ts";
 import { Conn } from "../../src/net/conn.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { serve } from "../../src/net/serve.ts";
 import { Task } from "../../src/core/task.ts";
 import { SimPeer } from "../../src/sim/peer.ts";

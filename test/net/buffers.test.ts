@@ -29,6 +29,9 @@ class TakingSocket implements RawSocket {
   terminate(): void {}
   pause(): void {}
   resume(): void {}
+  setKeepAlive(): boolean {
+    return false;
+  }
 
   get all(): Buffer {
     return Buffer.concat(this.taken);

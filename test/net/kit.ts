@@ -3,17 +3,25 @@
 import { expect } from "bun:test";
 import type { Steps } from "../../src/core/operation.ts";
 import type { Task } from "../../src/core/task.ts";
+import type { Refusals } from "../../src/net/admission.ts";
 import type { Conn } from "../../src/net/conn.ts";
-import { listen, type Listener, type ListenOptions } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener, ListenOptions } from "../../src/net/listener.ts";
 import { type ConnHandler, serve, type ServeOptions } from "../../src/net/serve.ts";
 import {
   CALM_NETWORK,
   type NetworkOptions,
   type SimHostOptions,
   SimPeer,
+  type SimPeerAddress,
   type SimSocket,
   Simulation,
 } from "../../src/sim/index.ts";
+
+/** What a listener's statistics say of refusals, but for those that are given. */
+export function refusals(given: Partial<Refusals> = {}): Refusals {
+  return { connectionsMax: 0, rate: 0, queue: 0, closed: 0, ...given };
+}
 
 export const ADDRESS = { hostname: "127.0.0.1", port: 7_000 };
 
@@ -47,7 +55,7 @@ export class Mill extends Simulation {
     }
   }
 
-  peer(address: { hostname?: string; port?: number; unix?: string } = ADDRESS): SimPeer {
+  peer(address: SimPeerAddress = ADDRESS): SimPeer {
     return SimPeer.connect(this.host, address);
   }
 

@@ -9,7 +9,8 @@ import type { Steps } from "../../src/core/operation.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { connect } from "../../src/net/connect.ts";
 import { ListenError } from "../../src/net/errors.ts";
-import { listen, type Listener } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener } from "../../src/net/listener.ts";
 import {
   BunConnWorld,
   type ConnWorld,
@@ -19,7 +20,7 @@ import {
   textOf,
   thrownBy,
 } from "../contract/conn-world.ts";
-import { ADDRESS, Mill } from "./kit.ts";
+import { ADDRESS, Mill, refusals } from "./kit.ts";
 
 const TWINS: [string, () => ConnWorld][] = [
   ["sim", () => new SimConnWorld(1)],
@@ -133,7 +134,7 @@ describe.each(TWINS)("listen: %s", (_name, makeWorld) => {
     other[Symbol.dispose]();
     yield* world.until(() => waiting.closed, "the reset");
     expect(yield* thrownBy(() => waiting.read())).toMatchObject({ code: "ERR_CONNECTION_LOST" });
-    expect(other.statistics()).toEqual({ open: 0, accepted: 1, refused: 0 });
+    expect(other.statistics()).toEqual({ open: 0, accepted: 1, refused: 0, refusals: refusals() });
   });
 });
 
@@ -160,14 +161,24 @@ describe("limits", () => {
     const peers = Array.from({ length: ACCEPT_QUEUE_MAX + 9 }, () => mill.peer());
     mill.pass(10);
     const statistics = () => (listener as unknown as Listener).statistics();
-    expect(statistics()).toEqual({ open: ACCEPT_QUEUE_MAX, accepted: ACCEPT_QUEUE_MAX, refused: 9 });
+    expect(statistics()).toEqual({
+      open: ACCEPT_QUEUE_MAX,
+      accepted: ACCEPT_QUEUE_MAX,
+      refused: 9,
+      refusals: refusals({ queue: 9 }),
+    });
     expect(peers.filter((peer) => peer.wasReset)).toHaveLength(9);
     go = true;
     mill.pass(10);
     const late = mill.peer();
     mill.pass(10);
     expect(late.closed).toBe(false);
-    expect(statistics()).toEqual({ open: ACCEPT_QUEUE_MAX + 1, accepted: ACCEPT_QUEUE_MAX + 1, refused: 9 });
+    expect(statistics()).toEqual({
+      open: ACCEPT_QUEUE_MAX + 1,
+      accepted: ACCEPT_QUEUE_MAX + 1,
+      refused: 9,
+      refusals: refusals({ queue: 9 }),
+    });
     (listener as unknown as Listener).close();
     await mill.finish(task);
   });

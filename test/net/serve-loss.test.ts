@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "../../src/net/connect.ts";
 import { ConnectionLostError } from "../../src/net/errors.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { serve } from "../../src/net/serve.ts";
 import { SimPeer } from "../../src/sim/peer.ts";
 import { Simulation } from "../../src/sim/simulate.ts";

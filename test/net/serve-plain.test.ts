@@ -7,7 +7,7 @@ import type { Operation, Steps } from "../../src/core/operation.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { connect } from "../../src/net/connect.ts";
-import { listen } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
 import { serve } from "../../src/net/serve.ts";
 import { BunConnWorld, type ConnWorld, inWorld, readAll, SimConnWorld, thrownBy } from "../contract/conn-world.ts";
 

@@ -6,9 +6,10 @@ import { isCancelled } from "../../src/core/cancel-tree.ts";
 import type { Operation, Steps } from "../../src/core/operation.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Conn } from "../../src/net/conn.ts";
-import { listen, type Listener } from "../../src/net/listener.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener } from "../../src/net/listener.ts";
 import { serve } from "../../src/net/serve.ts";
-import { ADDRESS, echo, Mill } from "./kit.ts";
+import { ADDRESS, echo, Mill, refusals } from "./kit.ts";
 
 /** Collects what a server reports. */
 function reports(): { errors: unknown[]; onError: (error: unknown, conn: Conn) => void } {
@@ -147,14 +148,24 @@ describe("connectionsMax", () => {
     const peers = Array.from({ length: 5 }, () => mill.peer());
     mill.pass(10);
     expect(peers.map((peer) => peer.wasReset)).toEqual([false, false, false, true, true]);
-    expect(listener().statistics()).toEqual({ open: 3, accepted: 3, refused: 2 });
+    expect(listener().statistics()).toEqual({
+      open: 3,
+      accepted: 3,
+      refused: 2,
+      refusals: refusals({ connectionsMax: 2 }),
+    });
     for (const peer of peers.slice(0, 2)) peer.shutdown();
     mill.pass(10);
     const late = mill.peer();
     late.send("room again");
     mill.pass(10);
     expect(late.text).toBe("room again");
-    expect(listener().statistics()).toEqual({ open: 2, accepted: 4, refused: 2 });
+    expect(listener().statistics()).toEqual({
+      open: 2,
+      accepted: 4,
+      refused: 2,
+      refusals: refusals({ connectionsMax: 2 }),
+    });
     await mill.finish(task);
   });
 

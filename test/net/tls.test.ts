@@ -6,12 +6,13 @@ import { sleepForever } from "../../src/core/sleep.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { ListenError } from "../../src/net/errors.ts";
 import { Handshakes } from "../../src/net/handshakes.ts";
-import { listen, type Listener } from "../../src/net/listener.ts";
-import type { TlsServerOptions } from "../../src/net/tls.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener } from "../../src/net/listener.ts";
+import { brokenOff, type TlsServerOptions } from "../../src/net/tls.ts";
 import type { Handshake, RawSocket, SocketHandler } from "../../src/net/transport.ts";
 import type { SimPeer } from "../../src/sim/index.ts";
 import { thrownBy } from "../contract/conn-world.ts";
-import { ADDRESS, Mill, socketOf } from "./kit.ts";
+import { ADDRESS, Mill, refusals, socketOf } from "./kit.ts";
 
 /** Nobody looks at them here. */
 const TLS: TlsServerOptions = { key: "key", cert: "certificate" };
@@ -26,7 +27,7 @@ describe("listen with tls on the simulated transport", () => {
       },
       { tls: TLS },
     );
-    const peer = mill.peer();
+    const peer = mill.peer({ ...ADDRESS, tls: {} });
     mill.until(() => peer.ended);
     peer.shutdown();
     expect([secure as unknown, listener().secure]).toEqual([true, true]);
@@ -35,6 +36,7 @@ describe("listen with tls on the simulated transport", () => {
       open: 0,
       accepted: 1,
       refused: 0,
+      refusals: refusals(),
       handshakes: { pending: 0, failed: 0 },
     });
     await mill.finish(task);
@@ -58,7 +60,7 @@ describe("Listener with tls", () => {
     let greet: (socket: RawSocket) => Handshake | null = () => null;
     mill.host.transport.listenSecure = (_address, _tls, given) => {
       greet = given;
-      return { port: 7_000, hostname: "127.0.0.1", stop() {} };
+      return { port: 7_000, hostname: "127.0.0.1", stop() {}, reload() {} };
     };
     const opening = mill.start(() => listen({ ...ADDRESS, tls: TLS }));
     await mill.settle();
@@ -67,16 +69,26 @@ describe("Listener with tls", () => {
       let handler: SocketHandler | null = null;
       const socket = { terminate: () => handler?.socketClosed() } as RawSocket;
       const handshake = greet(socket) as Handshake;
-      return { done: () => (handler = handshake.done()) };
+      return { done: () => (handler = handshake.done(socket)) };
     };
     const connections = Array.from({ length: ACCEPT_QUEUE_MAX + 2 }, connect);
     expect(listener.statistics()).toMatchObject({ open: ACCEPT_QUEUE_MAX + 2, accepted: 0 });
     expect(connections.filter((connection) => connection.done() !== null)).toHaveLength(ACCEPT_QUEUE_MAX);
-    const counts = { accepted: ACCEPT_QUEUE_MAX, refused: 2, handshakes: { pending: 0, failed: 0 } };
-    expect(listener.statistics()).toEqual({ open: ACCEPT_QUEUE_MAX, ...counts });
+    const counts = { accepted: ACCEPT_QUEUE_MAX, handshakes: { pending: 0, failed: 0 } };
+    expect(listener.statistics()).toEqual({
+      ...counts,
+      open: ACCEPT_QUEUE_MAX,
+      refused: 2,
+      refusals: refusals({ queue: 2 }),
+    });
     listener.close();
     expect(greet({} as RawSocket)).toBeNull();
-    expect(listener.statistics()).toEqual({ ...counts, open: 0, refused: 3 });
+    expect(listener.statistics()).toEqual({
+      ...counts,
+      open: 0,
+      refused: 3,
+      refusals: refusals({ queue: 2, closed: 1 }),
+    });
     await mill.finish();
   });
 });
@@ -93,7 +105,7 @@ describe("Handshakes", () => {
       handshakeFailed: () => void events.push(`failed at ${mill.host.now()}`),
     });
     const sockets = Array.from({ length: count }, () => {
-      const socket = { terminate: () => handshake.failed() } as RawSocket;
+      const socket = { terminate: () => handshake.failed(brokenOff()) } as RawSocket;
       const handshake = handshakes.begin(socket);
       return handshake;
     });
@@ -105,7 +117,7 @@ describe("Handshakes", () => {
     const start = mill.host.now();
     const { handshakes, sockets, events } = begun(mill, 3);
     mill.pass(TLS_HANDSHAKE_MS - 1);
-    sockets[1]?.done();
+    sockets[1]?.done({} as RawSocket);
     expect(events).toEqual(["done"]);
     mill.pass(2);
     expect(events).toEqual(["done", ...Array<string>(2).fill(`failed at ${start + TLS_HANDSHAKE_MS}`)]);
@@ -117,8 +129,8 @@ describe("Handshakes", () => {
     const mill = new Mill();
     const { handshakes, sockets } = begun(mill, 3);
     expect(mill.scheduler.timers.armed).toBe(3);
-    sockets[0]?.done();
-    sockets[1]?.failed();
+    sockets[0]?.done({} as RawSocket);
+    sockets[1]?.failed(brokenOff());
     handshakes.abandon();
     expect([mill.scheduler.timers.armed, handshakes.pending, handshakes.failed]).toEqual([0, 0, 2]);
     await mill.finish();
@@ -147,7 +159,7 @@ describe("close over TLS", () => {
       },
       { tls: TLS, graceMs: 0 },
     );
-    const peer = mill.peer();
+    const peer = mill.peer({ ...ADDRESS, tls: {} });
     mill.until(() => conn !== null && peer.opened);
     const made = conn as unknown as Conn;
     const socket = socketOf(made);

@@ -41,6 +41,9 @@ export class FakeSocket implements RawSocket {
   resume(): void {
     throw new Error("Cannot resume a connection of the bench: it was never paused");
   }
+  setKeepAlive(): boolean {
+    return true;
+  }
 }
 
 /** The transport of one server: it keeps the `accept` that it was given. */

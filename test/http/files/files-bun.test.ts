@@ -19,7 +19,7 @@ import { FILE_BLOCK_BYTES } from "../../../src/config.ts";
 import type { Task } from "../../../src/core/task.ts";
 import { file, files, type HttpHandler, serveHttp } from "../../../src/http/index.ts";
 import { run } from "../../../src/index.ts";
-import { listen } from "../../../src/net/listener.ts";
+import { listen } from "../../../src/net/listen.ts";
 import { NASTY_PATHS } from "./nasty-paths.ts";
 
 const SECRET = "SECRET";
