@@ -24,6 +24,8 @@ const TEXT_UNITS_MAX = 4 * 1024;
 
 const NOTHING = Buffer.allocUnsafe(0);
 const pool: Buffer[] = [];
+/** For the next outbox that needs some: most often one does at a time. */
+let spareSeams: number[] | null = null;
 
 /** What one conn has to send. */
 export class Outbox {
@@ -71,7 +73,7 @@ export class Outbox {
     const { length } = text;
     if (length > SHORT_TEXT_UNITS_MAX) this.#pushLongText(text);
     else {
-      if (this.#text !== "") (this.#seams ??= []).push(this.#text.length);
+      if (this.#text !== "") (this.#seams ??= borrowSeams()).push(this.#text.length);
       this.#text += text;
       this.pending += length;
       if (this.#text.length > TEXT_UNITS_MAX) this.#encode();
@@ -95,6 +97,8 @@ export class Outbox {
     const written = this.bytes.utf8Write(text, this.end, most);
     if (written === text.length) this.advance(this.end + written);
     else for (const part of apart(text, seams)) this.#pushLongText(part);
+    seams.length = 0;
+    spareSeams = seams;
   }
 
   #pushLongText(text: string): void {
@@ -208,6 +212,12 @@ export class Outbox {
     this.start = this.end = 0;
     this.#gather = false;
   }
+}
+
+function borrowSeams(): number[] {
+  const seams = spareSeams ?? [];
+  spareSeams = null;
+  return seams;
 }
 
 /**
