@@ -85,7 +85,8 @@ const LONGER: Readonly<Record<string, string>> = {
 
 // --- Reading the tree -----------------------------------------------------------------------------------------------
 
-const SKIPPED_FOLDERS = /(?:^|\/)(?:node_modules|dist|coverage|\.git)\//;
+// In a linked worktree `.git` is a file, which holds a path.
+const SKIPPED_FOLDERS = /(?:^|\/)(?:node_modules|dist|coverage|\.git)(?:\/|$)/;
 
 function treeFiles(): string[] {
   const all = [...new Bun.Glob("**/*").scanSync({ cwd: ROOT, dot: true, onlyFiles: true })];
