@@ -60,7 +60,7 @@ export { until } from "./concurrency/until.ts";
 export { listen, type Listener, type ListenerStatistics, type ListenOptions } from "./net/listener.ts";
 export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
 export { connect } from "./net/connect.ts";
-export type { Conn, ReadUntilOptions } from "./net/conn.ts";
+export type { Conn, ReadUntilOptions, TryWriteOptions } from "./net/conn.ts";
 export type { SocketAddress } from "./net/transport.ts";
 export type { TlsServerOptions } from "./net/tls.ts";
 

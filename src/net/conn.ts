@@ -2,7 +2,7 @@
 // are gathered in the outbox and leave in one kernel write at the end of the pass. A conn that was told to close goes on by itself
 // until the peer has everything; see closing.ts.
 
-import { READ_UNTIL_BYTES_MAX } from "../config.ts";
+import { OUTBOX_HIGH_WATER_BYTES, READ_UNTIL_BYTES_MAX } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import { Closing } from "./closing.ts";
 import { ConnState } from "./conn-state.ts";
@@ -13,6 +13,12 @@ import { EndLeaf, FlushLeaf, WritableLeaf, WriteLeaf } from "./writing.ts";
 export interface ReadUntilOptions {
   /** Bytes that may come before the delimiter. Default 64 KiB. */
   max?: number;
+}
+
+/** Limit of {@link Conn.tryWrite}. */
+export interface TryWriteOptions {
+  /** Bytes that may wait for the peer already. Default: the high-water mark, 64 KiB. */
+  pendingBytesMax?: number;
 }
 
 /** A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time. */
@@ -95,6 +101,28 @@ export class Conn extends ConnState implements Disposable {
     const made = new WriteLeaf(this, data);
     this.#writeLeaf ??= made;
     return made;
+  }
+
+  /**
+   * Accepts `data` as {@link write} does, unless `pendingBytesMax` bytes or more wait for the peer already: then it gives false, and nothing was accepted. Never
+   * parks, and may be called from any task or callback: for what goes to many at once, of whom none may hold up the others. It does not queue: what
+   * it accepts leaves before the bytes of a task that waits in `write`.
+   *
+   * ```ts
+   * for (const member of members) if (!member.tryWrite(line)) member.terminate(); // it reads too slowly
+   * ```
+   *
+   * @throws ConnectionLostError, ConnectionClosedError as {@link write}; RangeError when `pendingBytesMax` is no whole number from 1 on.
+   */
+  tryWrite(data: Uint8Array | string, options: TryWriteOptions = {}): boolean {
+    const { pendingBytesMax = OUTBOX_HIGH_WATER_BYTES } = options;
+    if (!Number.isSafeInteger(pendingBytesMax) || pendingBytesMax < 1)
+      throw new RangeError(`Cannot write while ${pendingBytesMax} bytes wait: expected a whole number from 1 on`);
+    this.assertWritable();
+    if (this.outbox.pending >= pendingBytesMax) return false;
+    this.outbox.put(data);
+    this.accepted();
+    return true;
   }
 
   /** Parks until the kernel has taken all that was written. Throws as {@link write}. */

@@ -113,8 +113,7 @@ export class WriteLeaf extends WritingLeaf {
     this.#waited = false;
     this.data = "";
     conn.assertWritable();
-    if (typeof data === "string") conn.outbox.pushText(data);
-    else conn.outbox.push(data);
+    conn.outbox.put(data);
     conn.accepted();
   }
 }
