@@ -5,7 +5,7 @@
 import { OUTBOX_HIGH_WATER_BYTES, READ_UNTIL_BYTES_MAX } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import { Closing } from "./closing.ts";
-import { ConnState } from "./conn-state.ts";
+import { ConnState, OPEN } from "./conn-state.ts";
 import { MoreLeaf, ReadableLeaf, ReadExactlyLeaf, ReadLeaf, ReadUntilLeaf } from "./reading.ts";
 import { EndLeaf, FlushLeaf, WritableLeaf, WriteLeaf } from "./writing.ts";
 
@@ -17,7 +17,7 @@ export interface ReadUntilOptions {
 
 /** Limit of {@link Conn.tryWrite}. */
 export interface TryWriteOptions {
-  /** Bytes that may wait for the peer already. Default: the high-water mark, 64 KiB. */
+  /** Bytes waiting for the peer from which on nothing is accepted. Default: the high-water mark, 64 KiB. */
   pendingBytesMax?: number;
 }
 
@@ -104,22 +104,21 @@ export class Conn extends ConnState implements Disposable {
   }
 
   /**
-   * Accepts `data` as {@link write} does, unless `pendingBytesMax` bytes or more wait for the peer already: then it gives false, and nothing was accepted. Never
-   * parks, and may be called from any task or callback: for what goes to many at once, of whom none may hold up the others. It does not queue: what
-   * it accepts leaves before the bytes of a task that waits in `write`.
+   * Accepts `data` as {@link write} does, if fewer than `pendingBytesMax` bytes wait for the peer. Gives false, and has accepted nothing, when more wait, and
+   * when the connection takes no bytes any more. Never parks, and may be called from any task or callback: for what goes to many at once, of
+   * whom none may hold up the others. It does not queue: what it accepts leaves before the bytes of a task that waits in `write`.
    *
    * ```ts
-   * for (const member of members) if (!member.tryWrite(line)) member.terminate(); // it reads too slowly
+   * for (const member of members) if (!member.tryWrite(line)) member.terminate(); // it reads too slowly, or is gone
    * ```
    *
-   * @throws ConnectionLostError, ConnectionClosedError as {@link write}; RangeError when `pendingBytesMax` is no whole number from 1 on.
+   * @throws RangeError when `pendingBytesMax` is no whole number from 1 on.
    */
   tryWrite(data: Uint8Array | string, options: TryWriteOptions = {}): boolean {
     const { pendingBytesMax = OUTBOX_HIGH_WATER_BYTES } = options;
     if (!Number.isSafeInteger(pendingBytesMax) || pendingBytesMax < 1)
       throw new RangeError(`Cannot write while ${pendingBytesMax} bytes wait: expected a whole number from 1 on`);
-    this.assertWritable();
-    if (this.outbox.pending >= pendingBytesMax) return false;
+    if (this.output !== OPEN || this.closing !== null || this.outbox.pending >= pendingBytesMax) return false;
     this.outbox.put(data);
     this.accepted();
     return true;
