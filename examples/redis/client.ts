@@ -134,8 +134,8 @@ export class Client implements Subscriber {
     while (!this.isLeaving && reader.next()) {
       const steps = execute(this);
       if (steps !== undefined) yield* steps;
-      if (this.#held !== null) this.#release();
       if (writer.size >= ANSWER_BYTES) yield* this.send();
+      if (this.#held !== null) this.#release();
     }
   }
 
