@@ -34,32 +34,32 @@ function tableOf(commands: readonly Command[]): ReadonlyMap<number, Command> {
 
 /** Answers the command that the client's reader stands at; what is left to be done are the steps. @throws ProtocolFault */
 export function execute(client: Client): Steps<void> | void {
-  const { reader } = client;
-  client.keyspace.commands++;
-  const command = byHash.get(reader.hash(0));
-  if (command === undefined || !reader.is(0, command.name)) unknown(client);
-  else if (client.isRestricted && command.whileSubscribed !== true)
-    client.writer.error(
-      `ERR Can't execute '${command.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
-    );
-  else if (command.subcommands !== undefined && reader.count > 1)
-    return executeIn(client, command, command.subcommands);
-  else return run(client, command);
-}
-
-function run(client: Client, command: Command): Steps<void> | void {
-  const { arity } = command;
-  const { count } = client.reader;
-  if (count === arity || (arity < 0 && count >= -arity)) return command.run(client);
-  wrongNumber(client.writer, command.name);
-}
-
-function executeIn(client: Client, container: Command, subcommands: readonly Command[]): Steps<void> | void {
   const { reader, writer } = client;
-  const found = subcommands.find(({ name }) => reader.is(1, name.slice(container.name.length + 1)));
-  if (found !== undefined) return run(client, found);
-  const asked = reader.text(1).slice(0, REPEATED_MAX);
-  writer.error(`ERR unknown subcommand '${asked}'. Try ${container.name.toUpperCase()} HELP.`);
+  client.keyspace.commands++;
+  let command = byHash.get(reader.hash(0));
+  if (command === undefined || !reader.is(0, command.name)) {
+    unknown(client);
+    return;
+  }
+  if (command.subcommands !== undefined && reader.count > 1) {
+    command = within(client, command);
+    if (command === undefined) return;
+  }
+  const { arity, name } = command;
+  if (arity > 0 ? reader.count !== arity : reader.count < -arity) wrongNumber(writer, name);
+  else if (client.isRestricted && command.whileSubscribed !== true)
+    writer.error(
+      `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+    );
+  else return command.run(client);
+}
+
+/** The command of a container that is meant; none after an error was answered. */
+function within({ reader, writer }: Client, { name, subcommands }: Command): Command | undefined {
+  const found = subcommands?.find((subcommand) => reader.is(1, subcommand.name.slice(name.length + 1)));
+  if (found === undefined)
+    writer.error(`ERR unknown subcommand '${reader.text(1).slice(0, REPEATED_MAX)}'. Try ${name.toUpperCase()} HELP.`);
+  return found;
 }
 
 function unknown({ reader, writer }: Client): void {
