@@ -92,7 +92,7 @@ export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
 export { connect } from "./net/connect.ts";
 export type { ConnectOptions } from "./net/connecting.ts";
 export { acceptTls, startTls } from "./net/start-tls.ts";
-export type { Conn, ReadUntilOptions } from "./net/conn.ts";
+export type { Conn, ReadUntilOptions, TryWriteOptions } from "./net/conn.ts";
 export type { KeepAlive } from "./net/keep-alive.ts";
 export type { ListenAddress, SocketAddress } from "./net/transport.ts";
 export type {

@@ -2,12 +2,12 @@
 // are gathered in the outbox and leave in one kernel write at the end of the pass. A conn that was told to close goes on by itself
 // until the peer has everything; see closing.ts.
 
-import { READ_UNTIL_BYTES_MAX } from "../config.ts";
+import { OUTBOX_HIGH_WATER_BYTES, READ_UNTIL_BYTES_MAX } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import { Closing } from "./closing.ts";
+import { ConnState, OPEN, UPGRADING } from "./conn-state.ts";
 import { LineLeaf } from "./line-leaf.ts";
 import { LineReader } from "./line-reader.ts";
-import { ConnState, UPGRADING } from "./conn-state.ts";
 import { MoreLeaf, ReadableLeaf, ReadExactlyLeaf, ReadLeaf, ReadUntilLeaf } from "./reading.ts";
 import type { TlsDetails } from "./tls.ts";
 import type { NetHost } from "./transport.ts";
@@ -21,6 +21,12 @@ export interface ReadUntilOptions {
 
 /** One object for all calls that give none: line protocols make one for each message. */
 const DEFAULTS: ReadUntilOptions = {};
+
+/** Limit of {@link Conn.tryWrite}. */
+export interface TryWriteOptions {
+  /** Bytes waiting for the peer from which on nothing is accepted. Default: the high-water mark, 64 KiB. */
+  pendingBytesMax?: number;
+}
 
 /** A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time. */
 export class Conn extends ConnState implements Disposable {
@@ -113,6 +119,27 @@ export class Conn extends ConnState implements Disposable {
     const made = new WriteLeaf(this, data);
     this.#writeLeaf ??= made;
     return made;
+  }
+
+  /**
+   * Accepts `data` as {@link write} does, if fewer than `pendingBytesMax` bytes wait for the peer. Gives false, and has accepted nothing, when more wait, and
+   * when the connection takes no bytes any more. Never parks, and may be called from any task or callback: for what goes to many at once, of
+   * whom none may hold up the others. It does not queue: what it accepts leaves before the bytes of a task that waits in `write`.
+   *
+   * ```ts
+   * for (const member of members) if (!member.tryWrite(line)) member.terminate(); // it reads too slowly, or is gone
+   * ```
+   *
+   * @throws RangeError when `pendingBytesMax` is no whole number from 1 on.
+   */
+  tryWrite(data: Uint8Array | string, options: TryWriteOptions = {}): boolean {
+    const { pendingBytesMax = OUTBOX_HIGH_WATER_BYTES } = options;
+    if (!Number.isSafeInteger(pendingBytesMax) || pendingBytesMax < 1)
+      throw new RangeError(`Cannot write while ${pendingBytesMax} bytes wait: expected a whole number from 1 on`);
+    if (this.output !== OPEN || this.closing !== null || this.outbox.pending >= pendingBytesMax) return false;
+    this.outbox.put(data);
+    this.accepted();
+    return true;
   }
 
   /** Parks until the kernel has taken all that was written. Throws as {@link write}. */

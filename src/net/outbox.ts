@@ -50,6 +50,12 @@ export class Outbox {
     return this.sent + this.pending;
   }
 
+  /** Accepts bytes by reference, text as UTF-8. */
+  put(data: Uint8Array | string): void {
+    if (typeof data === "string") this.pushText(data);
+    else this.push(data);
+  }
+
   /** Accepts `data` by reference: it belongs to the outbox until it is sent. */
   push(data: Uint8Array): void {
     const { length } = data;

@@ -129,8 +129,7 @@ export class WriteLeaf extends WritingLeaf {
     const { conn } = this;
     const data = this.takeData();
     conn.assertWritable();
-    if (typeof data === "string") conn.outbox.pushText(data);
-    else conn.outbox.push(data);
+    conn.outbox.put(data);
     conn.accepted();
   }
 }

@@ -14,7 +14,15 @@ export const PATIENCE_MS = 60_000;
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The Debian package in which a command comes. */
-const PACKAGES = { ab: "apache2-utils", chromium: "chromium", curl: "curl", node: "nodejs", wrk: "wrk" } as const;
+const PACKAGES = {
+  ab: "apache2-utils",
+  chromium: "chromium",
+  curl: "curl",
+  node: "nodejs",
+  "redis-benchmark": "redis-tools",
+  "redis-cli": "redis-tools",
+  wrk: "wrk",
+} as const;
 
 /** A client that is a program. */
 export type Command = keyof typeof PACKAGES;

@@ -9,7 +9,7 @@ import { Program } from "../subprocess.ts";
 /** A running example. `await using` kills it. */
 export class Example implements AsyncDisposable {
   readonly program: Program;
-  /** Such as `http://127.0.0.1:8080`. */
+  /** Such as `http://127.0.0.1:8080`; the scheme is what the example says. */
   readonly origin: string;
 
   private constructor(program: Program, origin: string) {
@@ -21,7 +21,7 @@ export class Example implements AsyncDisposable {
   static async start(name: string, ...args: string[]): Promise<Example> {
     const program = Program.file(`examples/${name}.ts`, "--port", "0", ...args);
     const line = (await program.line()) ?? (await program.errors());
-    expect(line).toMatch(/^ready: http:\/\/127\.0\.0\.1:\d+$/);
+    expect(line).toMatch(/^ready: \w+:\/\/127\.0\.0\.1:\d+$/);
     return new Example(program, line.slice("ready: ".length));
   }
 
