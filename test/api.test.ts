@@ -2,8 +2,8 @@
 // test/fixtures/api. A change of the public surface fails here with the difference, so that it is made on purpose.
 // The text is what the compiler emits as declarations, without comments and without what is marked @internal. A base
 // class or interface that the door does not export is listed behind the exports: its members are public through its heirs.
-// It is no check of types, and sees no further than declarations: a helper type that
-// changes is seen only where it is exported itself.
+// It is no check of types, and sees no further than declarations: a helper type that changes is seen only where it is
+// exported itself.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
