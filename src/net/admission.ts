@@ -33,18 +33,19 @@ export class Admission {
   open = 0;
   readonly refusals: Refusals = { connectionsMax: 0, rate: 0, queue: 0, closed: 0 };
   readonly #scheduler: Scheduler;
-  readonly #perMs: number;
-  readonly #burst: number;
-  #tokens: number;
+  // In thousandths of a connection: a rate adds whole numbers of them each ms, and sums of whole numbers are exact.
+  readonly #thousandthsPerMs: number;
+  readonly #thousandthsMax: number;
+  #thousandths: number;
   #filledAt = 0;
 
   constructor(scheduler: Scheduler, options: AdmissionOptions) {
     const { connectionsMax = CONNECTIONS_MAX, acceptsPerSecondMax: rate = Number.POSITIVE_INFINITY } = options;
     this.connectionsMax = connectionsMax;
     this.#scheduler = scheduler;
-    this.#perMs = rate / 1_000;
-    this.#burst = options.acceptsBurstMax ?? Math.max(1, rate);
-    this.#tokens = this.#burst;
+    this.#thousandthsPerMs = rate;
+    this.#thousandthsMax = (options.acceptsBurstMax ?? Math.max(1, rate)) * 1_000;
+    this.#thousandths = this.#thousandthsMax;
     if (this.#isLimited) this.#filledAt = scheduler.now();
   }
 
@@ -66,16 +67,17 @@ export class Admission {
   }
 
   get #isLimited(): boolean {
-    return this.#perMs !== Number.POSITIVE_INFINITY;
+    return this.#thousandthsPerMs !== Number.POSITIVE_INFINITY;
   }
 
   #takeToken(): boolean {
     if (!this.#isLimited) return true;
     const now = this.#scheduler.now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMs);
+    const filled = this.#thousandths + (now - this.#filledAt) * this.#thousandthsPerMs;
+    this.#thousandths = Math.min(this.#thousandthsMax, filled);
     this.#filledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#thousandths < 1_000) return false;
+    this.#thousandths -= 1_000;
     return true;
   }
 }
