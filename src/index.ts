@@ -91,7 +91,7 @@ export type { AdmissionOptions, Refusals } from "./net/admission.ts";
 export { type ConnHandler, serve, type ServeOptions } from "./net/serve.ts";
 export { connect } from "./net/connect.ts";
 export type { ConnectOptions } from "./net/connecting.ts";
-export { acceptTls, startTls } from "./net/start-tls.ts";
+export { acceptTls, startTls, type StartTlsOptions } from "./net/start-tls.ts";
 export type { Conn, ReadUntilOptions, TryWriteOptions } from "./net/conn.ts";
 export type { KeepAlive } from "./net/keep-alive.ts";
 export type { ListenAddress, SocketAddress } from "./net/transport.ts";

@@ -1,7 +1,7 @@
 // Connecting, so that an attempt can be given up. Bun.connect shows its socket only when the connection stands: one that nobody answers cannot be
 // stopped, holds its descriptor for two minutes, and keeps the process up. node:net of Bun makes the same socket beforehand, as the
 // `_handle` of its own. So it dials, and what it has dialled is taken over: one of Bun's sockets like any other, with our callbacks.
-// Measured on Bun 1.4.5: 57 us of CPU a connection, both ends, against 47. Each line against a trap is held by test/bun-contract/dial.test.ts.
+// What that costs is in docs/decisions/0013. Each line against a trap is held by test/bun-contract/dial.test.ts.
 
 import { LOOPBACK } from "../net/address.ts";
 import type { SocketAddress } from "../net/transport.ts";

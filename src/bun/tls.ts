@@ -39,8 +39,8 @@ export class SecureGuard {
   }
 
   /**
-   * A context that replaces a listener's own takes its protocols away: so with ALPN each connection is upgraded, under the options of its time. It
-   * costs 3 % of an echo and 2 % of a handshake.
+   * A context that replaces a listener's own takes its protocols away: so with ALPN each connection is upgraded, under the options of its time. What
+   * that costs is in docs/decisions/0013.
    */
   get #upgrades(): boolean {
     return this.#tls.alpn !== undefined;
@@ -58,7 +58,7 @@ export class SecureGuard {
 
   /** The callbacks of the listener's sockets. */
   get callbacks(): Bun.SocketHandler<SocketHandler | undefined> {
-    if (this.#upgrades) return { ...callbacks, open: (raw: Socket) => this.#openPlain(raw) };
+    if (this.#upgrades) return { ...mutedCallbacks, open: (raw: Socket) => this.#openPlain(raw) };
     return { ...handshakeCallbacks, open: (raw: Socket) => this.#openSecure(raw) };
   }
 
@@ -117,6 +117,9 @@ function upgrade(raw: Socket, side: object, greeting: Greeting): Socket {
     throw optionsFault(error);
   }
 }
+
+/** The callbacks of plain sockets that are upgraded at once. Without `data` no array is made of their ciphertext. */
+const { data: _data, ...mutedCallbacks } = callbacks;
 
 /** The callbacks of sockets whose handshake is seen; Greeting is their first owner. */
 const handshakeCallbacks: Bun.SocketHandler<SocketHandler | undefined> = {
