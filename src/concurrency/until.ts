@@ -81,8 +81,8 @@ class UntilLeaf<T> extends Leaf<T> {
 
   unpark(task: Task): boolean {
     const { kernel } = task;
+    // The host is held until the promise has settled: what its code still does, closing a file say, belongs to this moment of a simulation.
     this.#task = null;
-    kernel.host.release();
     if (this.#abort !== null) {
       // Foreign code, and a cancel may be on its way through the tree: it may wake tasks, but none may run before that is over.
       kernel.enter();
@@ -104,15 +104,14 @@ class UntilLeaf<T> extends Leaf<T> {
   }
 
   #settle(kernel: Kernel, failed: boolean, outcome: unknown): void {
-    const task = this.#task;
-    // Given up, or a thenable that calls twice.
-    if (task === null || this.#settled) return;
+    // A thenable may call twice.
+    if (this.#settled) return;
     this.#settled = true;
     this.#failed = failed;
     this.#outcome = outcome;
     kernel.enter();
     kernel.host.release();
-    kernel.wake(task, this);
+    if (this.#task !== null) kernel.wake(this.#task, this);
     kernel.leave();
   }
 }
