@@ -37,9 +37,7 @@ function* waiting<T>(call: (files: FileStore) => Promise<T>, letGo: (value: T) =
   try {
     return (yield* until(promise)) as T;
   } catch (error) {
-    // The wait is given up, the file is not: a host that stands for the world goes on only when it is let go of.
-    host.hold();
-    void promise.then(letGo, () => {}).finally(() => host.release());
+    promise.then(letGo, () => {});
     throw error;
   }
 }
