@@ -77,7 +77,7 @@ export class RespReader implements Words {
 
   // --- bytes in --------------------------------------------------------------------------------------------------------------
 
-  /** Takes what has come. The chunk belongs to the reader from now on. @throws ProtocolFault when the command under way is too long. */
+  /** Takes what has come. The chunk belongs to the reader from now on. */
   push(chunk: Uint8Array): void {
     const size = this.#end - this.#begin;
     if (size === 0) {
@@ -87,7 +87,6 @@ export class RespReader implements Words {
       this.#isRoomy = false;
       return;
     }
-    if (size > this.#limits.commandBytesMax) throw new ProtocolFault("too big request");
     if (!this.#isRoomy || this.#end + chunk.length > this.#bytes.length) this.#grow(size, chunk.length);
     this.#bytes.set(chunk, this.#end);
     this.#end += chunk.length;

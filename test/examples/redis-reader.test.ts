@@ -138,7 +138,7 @@ describe("RespReader", () => {
     expect(faultOf("12 45 789\n", limits)).toBe("Protocol error: too big inline request");
   });
 
-  test("RespReader holds no command above its bound, however it comes, and asks no more than twice for its memory", () => {
+  test("RespReader holds no command above its bound, however small the pieces in which it comes", () => {
     const limits = { ...RESP_LIMITS, commandBytesMax: 10_000 };
     const piece = "$1\r\na\r\n";
     const { commands, fault } = read(["*1000000\r\n", ...Array.from({ length: 2_000 }, () => piece)], limits);

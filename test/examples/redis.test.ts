@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { Store } from "../../examples/redis/store.ts";
-import { CALM_NETWORK, ROUGH_NETWORK } from "../../src/sim/index.ts";
+import { CALM_NETWORK, createPrng, ROUGH_NETWORK } from "../../src/sim/index.ts";
+import { wholeNumber } from "../environment.ts";
 import { CacheWorld, command, latin1 } from "./redis-world.ts";
 
 /** A peer that takes next to nothing once it has paused. */
@@ -422,4 +423,63 @@ test("the server answers whole answers in order on a network that does its worst
     expect(client.heard()).toBe(rounds.map((bulk) => `+OK\r\n${bulk}*2\r\n${bulk}$-1\r\n`).join(""));
   }
   await world.finish();
+});
+
+test("the server survives whatever clients send, vanish and stall, drawn under a seed, and answers the next one", async () => {
+  const first = wholeNumber("FUZZ_SEED", 1);
+  const worlds = wholeNumber("FUZZ_WORLDS", 5);
+  for (let seed = first; seed < first + worlds; seed++) {
+    const prng = createPrng(seed);
+    const one = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
+    const scraps = [
+      "*",
+      "$",
+      "\r\n",
+      "\n",
+      "-1",
+      "0",
+      "3",
+      '"',
+      "'",
+      "\\x",
+      " ",
+      "get",
+      "\0\xFF",
+      "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$",
+    ];
+    const lines = ["ping", "subscribe a", "hello 3", "reset", "command docs", "info", "publish a 'x y'"];
+    const scrap = (): string => {
+      const set = command("SET", "k", "v".repeat(prng.between(0, 20_000)), "PX", "20");
+      return one(
+        one(...scraps),
+        `${one(...lines)}\r\n`,
+        set,
+        command("MGET", "k", "k", "none", "k"),
+        command("GET", "k"),
+      );
+    };
+    const world = new CacheWorld({
+      world: { seed, network: ROUGH_NETWORK },
+      keysMax: 2,
+      subscriberBytesMax: 50_000,
+      idleMs: 60_000,
+    });
+    const clients = Array.from({ length: 8 }, () => world.client());
+    for (let move = 0; move < 150; move++) {
+      const { peer } = one(...clients);
+      const chance = prng.next();
+      if (chance < 0.02) peer.reset();
+      else if (chance < 0.04) peer.shutdown();
+      else if (chance < 0.08) peer.pause();
+      else if (chance < 0.14) peer.resume();
+      else peer.send(Buffer.from(Array.from({ length: prng.between(1, 8) }, scrap).join(""), "latin1"));
+      world.pass(prng.between(0, 20));
+    }
+    const last = world.client();
+    last.send(["ECHO", "alive"]);
+    world.pass(2_000);
+    expect({ seed, heard: last.heard(), errors: world.errors }).toEqual({ seed, heard: "$5\r\nalive\r\n", errors: [] });
+    for (const { peer } of clients) peer.resume();
+    await world.finish();
+  }
 });
