@@ -1,5 +1,6 @@
 // From `bun program.ts` to the first whole answer, and the memory of the process then and after a thousand requests: the least program that a user
-// writes with millrace, from source and bundled into one file, and the same with Bun.serve. Arms alternate, each time in fresh processes.
+// writes with millrace, from source, bundled into one file, and compiled into a program, and the same with Bun.serve. Arms alternate, each time in
+// fresh processes.
 //
 // The client knocks until it is let in. Between two knocks it sleeps in the kernel for a tenth of a millisecond: a timer of the event loop
 // would put all arms on a grid of whole ones.
@@ -11,8 +12,11 @@ import { join } from "node:path";
 import { cpuNanoseconds, residentBytes } from "../load/shared/cpu.ts";
 import { getRequest } from "../load/shared/request.ts";
 
-/** The arms, in the order of the report: millrace, millrace as `bun build --target=bun --minify` makes one file of it, Bun.serve. */
-export const START_ARMS = ["millrace", "millrace-bundled", "bun-serve"] as const;
+/**
+ * The arms, in the order of the report: millrace, millrace as `bun build --target=bun --minify` makes one file of it and as `bun build --compile
+ * --bytecode --minify` makes a program of it, Bun.serve.
+ */
+export const START_ARMS = ["millrace", "millrace-bundled", "millrace-compiled", "bun-serve"] as const;
 
 /** One of them. */
 export type StartArm = (typeof START_ARMS)[number];
@@ -57,17 +61,19 @@ export async function measureStart(
 ): Promise<StartRound[]> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-bench-"));
   try {
-    const files: Readonly<Record<StartArm, string>> = {
-      millrace: join(SERVERS, "minimal-millrace.ts"),
-      "millrace-bundled": await bundle(join(SERVERS, "minimal-millrace.ts"), folder),
-      "bun-serve": join(SERVERS, "minimal-bun-serve.ts"),
+    const source = join(SERVERS, "minimal-millrace.ts");
+    const commands: Readonly<Record<StartArm, readonly string[]>> = {
+      millrace: [process.execPath, source],
+      "millrace-bundled": [process.execPath, await bundle(source, folder)],
+      "millrace-compiled": [await compile(source, folder)],
+      "bun-serve": [process.execPath, join(SERVERS, "minimal-bun-serve.ts")],
     };
     const rounds: StartRound[] = [];
     for (let restart = 0; restart < restarts; restart++) {
       progress(`start: restart ${restart + 1} of ${restarts}`);
       const round: Partial<Record<StartArm, StartFigures>> = {};
       for (const arm of restart % 2 === 0 ? START_ARMS : START_ARMS.toReversed())
-        round[arm] = await startOnce(arm, files[arm], requests);
+        round[arm] = await startOnce(arm, commands[arm], requests);
       rounds.push(round as StartRound);
     }
     return rounds;
@@ -83,10 +89,16 @@ async function bundle(entry: string, folder: string): Promise<string> {
   return output.path;
 }
 
-async function startOnce(arm: StartArm, file: string, requests: number): Promise<StartFigures> {
+async function compile(entry: string, folder: string): Promise<string> {
+  const outfile = join(folder, "program");
+  await Bun.build({ entrypoints: [entry], target: "bun", minify: true, bytecode: true, compile: { outfile } });
+  return outfile;
+}
+
+async function startOnce(arm: StartArm, command: readonly string[], requests: number): Promise<StartFigures> {
   const port = freePort();
   const beganAt = Bun.nanoseconds();
-  const server = Bun.spawn([process.execPath, file], {
+  const server = Bun.spawn([...command], {
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",

@@ -195,3 +195,6 @@ interface Request {
   clone(): Request;
 }
 declare const Request: { prototype: Request; new (input: any, init?: any): Request };
+
+/** Loads a module when it is first needed, where an import() would make the caller wait. What it gives is cast to the type of that module. */
+declare function require(path: string): unknown;

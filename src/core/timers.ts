@@ -14,7 +14,7 @@ const LEVELS = 7;
 const FAR_TICKS = 0x7fff_ffff;
 
 /** Level of a timer by the number of leading zeros of (its tick XOR the present tick). */
-const LEVEL_BY_ZEROS = Uint8Array.from({ length: 33 }, (_, zeros) => Math.floor(Math.max(0, 31 - zeros) / SLOT_BITS));
+const LEVEL_BY_ZEROS = new Uint8Array(33).map((_, zeros) => Math.floor(Math.max(0, 31 - zeros) / SLOT_BITS));
 
 /** Whoever is told when a timer fires. It may only wake tasks and arm timers. */
 export interface TimerOwner {

@@ -5,9 +5,19 @@
 // the client and us, and what is further left anybody may have made up. An address that is none ends the chain; a protocol or host that
 // cannot be one is passed over. RFC 7239's `Forwarded` is not read, as the library does not.
 
-import proxyAddr from "proxy-addr";
 import { isAuthority } from "./wire/authority.ts";
 import { latin1Bytes } from "./wire/text.ts";
+
+type ProxyAddr = typeof import("proxy-addr").default;
+
+let library: ProxyAddr | null = null;
+
+/** Three modules that a server without proxies does not need: loaded with the first that is named. */
+function proxyAddr(): ProxyAddr {
+  // oxlint-disable-next-line typescript/no-require-imports -- an import() would make every caller wait
+  library ??= require("proxy-addr") as ProxyAddr;
+  return library;
+}
 
 /** Which proxies are trusted; see {@link compileTrust}. */
 export type TrustProxy = boolean | number | readonly string[];
@@ -47,12 +57,12 @@ export function compileTrust(option: TrustProxy | undefined): Trust | null {
     throw new RangeError(`Cannot trust ${option} proxies: expected a whole number from 0 on`);
   }
   for (const proxy of option) checkProxy(proxy);
-  return option.length === 0 ? null : proxyAddr.compile([...option]);
+  return option.length === 0 ? null : proxyAddr().compile([...option]);
 }
 
 function checkProxy(proxy: string): void {
   try {
-    proxyAddr.compile([proxy]);
+    proxyAddr().compile([proxy]);
   } catch (error) {
     throw new TypeError(
       `Cannot trust the proxy ${JSON.stringify(proxy)}: expected an IP address, a range such as "10.0.0.0/8", or one of loopback, linklocal, uniquelocal`,
@@ -66,7 +76,7 @@ export function forwardedOf(source: ForwardedSource, trust: Trust | null): Forwa
   const { remoteAddress, protocol, host, headers } = source;
   if (trust === null || !trust(remoteAddress, 0)) return { remoteAddress, protocol, host };
   const hops = chain(headers.get("x-forwarded-for"));
-  const addresses = proxyAddr.all(
+  const addresses = proxyAddr().all(
     { headers: { "x-forwarded-for": hops.join(", ") }, socket: { remoteAddress } },
     trust,
   );

@@ -12,7 +12,7 @@ import { BodySource, bodyStream } from "./fetch/body-source.ts";
 import { plainUrl } from "./fetch/url.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Forwarded, forwardedOf, type Trust } from "./forwarded.ts";
-import { type FormLimits, type FormParts, type FormSource, readForm, readParts } from "./form-data.ts";
+import type { FormLimits, FormParts, FormSource } from "./form-data.ts";
 import { HeadFields, type RequestHeaders, TrailerFields } from "./request-headers.ts";
 import { BODY_CHUNKED, BODY_NONE } from "./wire/framing.ts";
 import { Rejection } from "./wire/rejection.ts";
@@ -29,6 +29,12 @@ interface Extras {
 }
 
 const targets = new TextCache(TARGETS_KEPT_MAX);
+
+/** A dozen modules that only a server with forms needs: loaded with the first form. */
+function forms(): typeof import("./form-data.ts") {
+  // oxlint-disable-next-line typescript/no-require-imports -- an import() would make every caller wait
+  return require("./form-data.ts") as typeof import("./form-data.ts");
+}
 
 /** One request. `Params` is what its route has as parameters. */
 export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
@@ -195,7 +201,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
    * @throws Rejection: 415 for a body of another type, 400 for one that is no form, 413 for one above a limit; otherwise as {@link read}.
    */
   formData(limits: FormLimits = {}): Operation<FormData> {
-    return new Once("request.formData", () => readForm(this.#form(), limits));
+    return new Once("request.formData", () => forms().readForm(this.#form(), limits));
   }
 
   /**
@@ -209,7 +215,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
    * @throws Rejection: 415 for a body of another type, 400 when its boundary is missing.
    */
   parts(limits: FormLimits = {}): FormParts {
-    return readParts(this.#form(), limits);
+    return forms().readParts(this.#form(), limits);
   }
 
   /** @internal Tells the server's hook of bad input that a handler answers itself. */
