@@ -11,12 +11,35 @@ import type { Task } from "./core/task.ts";
 /**
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
  * test. `options` may be just its name. Touches no signals and never ends the process; programs use `main`.
+ *
+ * @example
+ * ```ts
+ * import { run, sleep } from "millrace";
+ *
+ * const task = run(function* () {
+ *   yield* sleep(5);
+ *   return "slept";
+ * });
+ * console.log(await task.promise); // => "slept"
+ * ```
  */
 export function run<T>(body: Body<T>, options?: string | RunOptions): Task<T> {
   return runOn(bunScheduler(), body, options);
 }
 
-/** Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first. */
+/**
+ * Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first.
+ *
+ * @example
+ * ```ts
+ * import { instrument, run, sleep } from "millrace";
+ *
+ * const ended: string[] = [];
+ * using _watching = instrument({ taskExited: (task) => ended.push(`${task.name} ${task.ending}`) });
+ * await run(() => sleep(1), "nap").promise;
+ * console.log(ended); // => ["nap returned"]
+ * ```
+ */
 export function instrument(hooks: Instrument): Disposable {
   const scheduler = bunScheduler();
   scheduler.instrument = hooks;

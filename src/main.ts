@@ -27,6 +27,25 @@ type SignalName = keyof typeof SIGNALS;
 /**
  * Runs `body` as the program and ends the process with it. Gives nothing to await: a program that waits at its top level hides from Bun that
  * nothing can happen any more, and a deadlock would hang instead of being reported.
+ *
+ * @example
+ * ```ts
+ * import { type Conn, listen, main, serve, type Steps } from "millrace";
+ *
+ * function* greet(conn: Conn): Steps<void> {
+ *   yield* conn.write("good morning\n");
+ * }
+ *
+ * main(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   process.kill(process.pid, "SIGTERM"); // as whoever runs the program would, some day
+ *   try {
+ *     yield* serve(listener, greet);
+ *   } finally {
+ *     console.log("drained"); // => "drained"
+ *   }
+ * });
+ * ```
  */
 export function main<T>(body: Body<T>, options: MainOptions = {}): void {
   const scheduler = bunScheduler();

@@ -28,13 +28,24 @@ import { firstOf } from "./suppressed.ts";
  * `sleep(5)`, a task to join) wait in the caller's own task, anything with steps of its own, such as a generator or a `timeout`, runs in a
  * child task. The first error cancels the others and leaves as itself when they have ended; theirs hang on it (see `suppressedErrors`). Values
  * that were there by then are lost, as they are when the caller is cancelled. Parks until all are done; not at all when all are done at once.
- *
- * ```ts
- * const [user, orders] = yield* all([() => loadUser(id), () => loadOrders(id)]);
- * const { head, tail } = yield* all({ head: first.read(), tail: second.read() });
- * ```
- *
  * @throws ProtocolError when there is nothing to run, or a part is no operation or was run before
+ *
+ * @example
+ * ```ts
+ * import { all, run, sleep, type Steps } from "millrace";
+ *
+ * function* load(name: string): Steps<string> {
+ *   yield* sleep(5);
+ *   return `${name}, loaded`;
+ * }
+ *
+ * await run(function* () {
+ *   const [user, orders] = yield* all([() => load("user"), () => load("orders")]);
+ *   console.log(user, orders); // => "user, loaded", "orders, loaded"
+ *   const { stock } = yield* all({ stock: () => load("stock"), pause: sleep(1) });
+ *   console.log(stock); // => "stock, loaded"
+ * }).promise;
+ * ```
  */
 export function all<const Parts extends readonly Body<unknown>[]>(
   parts: Parts,

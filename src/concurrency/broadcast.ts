@@ -36,7 +36,20 @@ export interface BroadcastStatistics {
   readonly dropped: number;
 }
 
-/** Publishes to all who have subscribed. */
+/**
+ * Publishes to all who have subscribed.
+ *
+ * @example
+ * ```ts
+ * import { broadcast } from "millrace";
+ *
+ * const news = broadcast<string>({ capacity: 1, slow: "lag" });
+ * console.log(news.publish("nobody hears it")); // => 0
+ * using subscription = news.subscribe();
+ * console.log(news.publish("one"), news.publish("two")); // => 1, 1
+ * console.log(news.statistics().lost, subscription.statistics().buffered); // => 1, 1
+ * ```
+ */
 export interface Broadcast<T> extends Disposable {
   /**
    * Gives `item` to every subscriber and tells how many got it. Never parks; may be called from anywhere, not only from a task.
@@ -55,22 +68,27 @@ export interface Broadcast<T> extends Disposable {
 
 /**
  * Makes a broadcast without subscribers. Does not park.
- *
- * ```ts
- * const news = broadcast<string>({ capacity: 100, slow: "drop" });
- *
- * function* member(conn: Conn): Steps<void> {
- *   using subscription = news.subscribe();
- *   for (;;) {
- *     const line = yield* subscription.receive(); // throws SlowReceiverError when 100 lines wait and one more comes
- *     if (line === null) break;
- *     yield* conn.write(line);
- *   }
- * }
- * news.publish("hello\n");
- * ```
- *
  * @throws ProtocolError unless `capacity` is a whole number from 1 to CHANNEL_ITEMS_MAX (2^24), and `slow` one of its two words.
+ *
+ * @example
+ * ```ts
+ * import { broadcast, run, scope } from "millrace";
+ *
+ * const news = broadcast<string>({ capacity: 100, slow: "drop" });
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const subscription = news.subscribe();
+ *     tasks.spawn(function* () {
+ *       using own = subscription;
+ *       for (let line: string | null; (line = yield* own.receive()) !== null; ) {
+ *         console.log(line); // => "bread is ready"
+ *       }
+ *     });
+ *     news.publish("bread is ready");
+ *     news.close();
+ *   }),
+ * ).promise;
+ * ```
  */
 export function broadcast<T extends NonNullable<unknown>>(options: BroadcastOptions): Broadcast<T> {
   const { capacity, slow } = options;

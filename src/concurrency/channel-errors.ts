@@ -2,7 +2,19 @@
 
 import { MillraceError, ProtocolError } from "../core/errors.ts";
 
-/** The operation came too late: this handle was closed, or all those at the other end were. An item that was to be sent was not. */
+/**
+ * The operation came too late: this handle was closed, or all those at the other end were. An item that was to be sent was not.
+ *
+ * @example
+ * ```ts
+ * import { channel, ChannelClosedError, run } from "millrace";
+ *
+ * const [sender, receiver] = channel<string>(1);
+ * receiver.close();
+ * const late = run(() => sender.send("rye"));
+ * await late.promise.catch((error: unknown) => console.log(error instanceof ChannelClosedError)); // => true
+ * ```
+ */
 export class ChannelClosedError extends MillraceError {
   override name = "ChannelClosedError";
   constructor(message: string) {
@@ -10,7 +22,24 @@ export class ChannelClosedError extends MillraceError {
   }
 }
 
-/** A subscriber of a broadcast fell behind and lost its oldest items. Thrown once for each gap; the next receive goes on behind it. */
+/**
+ * A subscriber of a broadcast fell behind and lost its oldest items. Thrown once for each gap; the next receive goes on behind it.
+ *
+ * @example
+ * ```ts
+ * import { broadcast, LaggedError } from "millrace";
+ *
+ * const news = broadcast<string>({ capacity: 1, slow: "lag" });
+ * using reader = news.subscribe();
+ * for (const item of ["one", "two", "three"]) news.publish(item);
+ * try {
+ *   reader.tryReceive();
+ * } catch (error) {
+ *   if (!(error instanceof LaggedError)) throw error;
+ *   console.log(error.lost, reader.tryReceive()); // => 2, "three"
+ * }
+ * ```
+ */
 export class LaggedError extends MillraceError {
   override name = "LaggedError";
   /** Items lost since the last receive. */
@@ -21,7 +50,23 @@ export class LaggedError extends MillraceError {
   }
 }
 
-/** A subscriber of a broadcast fell behind and was dropped for it; nothing more comes to it. */
+/**
+ * A subscriber of a broadcast fell behind and was dropped for it; nothing more comes to it.
+ *
+ * @example
+ * ```ts
+ * import { broadcast, SlowReceiverError } from "millrace";
+ *
+ * const news = broadcast<string>({ capacity: 1, slow: "drop" });
+ * using reader = news.subscribe();
+ * console.log(news.publish("one"), news.publish("two")); // => 1, 0
+ * try {
+ *   reader.tryReceive();
+ * } catch (error) {
+ *   console.log(error instanceof SlowReceiverError); // => true
+ * }
+ * ```
+ */
 export class SlowReceiverError extends MillraceError {
   override name = "SlowReceiverError";
   constructor(message: string) {

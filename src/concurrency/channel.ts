@@ -40,7 +40,22 @@ export interface ChannelStatistics {
   readonly undelivered: number;
 }
 
-/** The end of a channel that items go in at. */
+/**
+ * The end of a channel that items go in at.
+ *
+ * @example
+ * ```ts
+ * import { channel } from "millrace";
+ *
+ * const [sender, receiver] = channel<string>(1);
+ * console.log(sender.trySend("rye"), sender.trySend("oats")); // => true, false
+ * const other = sender.clone(); // for a second task, which closes it when it is done
+ * sender.close();
+ * console.log(other.statistics().openSenders); // => 1
+ * other.close();
+ * receiver.close();
+ * ```
+ */
 export interface Sender<in T> extends Disposable {
   /**
    * Sends `item`. Parks while the channel is full, or, at capacity 0, until a receiver takes the item. A cancelled send was not made.
@@ -63,7 +78,20 @@ export interface Sender<in T> extends Disposable {
   statistics(): ChannelStatistics;
 }
 
-/** The end of a channel that items come out at. */
+/**
+ * The end of a channel that items come out at.
+ *
+ * @example
+ * ```ts
+ * import { channel } from "millrace";
+ *
+ * const [sender, receiver] = channel<string>(1);
+ * console.log(receiver.tryReceive()); // => undefined
+ * sender.trySend("rye");
+ * sender.close();
+ * console.log(receiver.tryReceive(), receiver.tryReceive()); // => "rye", null
+ * ```
+ */
 export interface Receiver<out T> extends Disposable {
   /**
    * Takes the oldest item. Parks while there is none; gives `null` when there is none and all senders are closed. Once an item was handed to a parked
@@ -92,22 +120,25 @@ export interface Receiver<out T> extends Disposable {
 /**
  * Makes a channel for up to `capacity` items that wait; with 0 each item goes from hand to hand, and a send is over when it was received.
  * `null` and `undefined` cannot be sent. Does not park.
- *
- * ```ts
- * const [sender, receiver] = channel<Order>(10, { name: "orders" });
- *
- * scope.spawn(function* take() {
- *   using orders = sender; // closed with this task, however it ends
- *   for (const order of batch) yield* orders.send(order);
- * });
- * for (;;) {
- *   const order = yield* receiver.receive();
- *   if (order === null) break; // every sender is closed and everything was received
- *   yield* ship(order);
- * }
- * ```
- *
  * @throws ProtocolError unless `capacity` is a whole number of items, not negative and within CHANNEL_ITEMS_MAX (2^24).
+ *
+ * @example
+ * ```ts
+ * import { channel, run, scope } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const [sender, receiver] = channel<string>(10, { name: "orders" });
+ *     tasks.spawn(function* () {
+ *       using orders = sender; // closed with this task, however it ends
+ *       for (const order of ["rye", "oats"]) yield* orders.send(order);
+ *     });
+ *     for (let order: string | null; (order = yield* receiver.receive()) !== null; ) {
+ *       console.log(order); // => "rye", "oats"
+ *     }
+ *   }),
+ * ).promise;
+ * ```
  */
 export function channel<T extends NonNullable<unknown>>(
   capacity: number,

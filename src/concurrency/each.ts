@@ -22,9 +22,18 @@ export interface Items<out T> extends Disposable {
 /**
  * Goes through an async iterable, as `for await` would.
  *
+ * @example
  * ```ts
- * using rows = each(database.query("select ..."));
- * for (let row = yield* rows.next(); row !== null; row = yield* rows.next()) yield* conn.write(format(row));
+ * import { each, run } from "millrace";
+ *
+ * async function* rows(): AsyncGenerator<string> {
+ *   yield* ["rye", "oats"];
+ * }
+ *
+ * await run(function* () {
+ *   using items = each(rows());
+ *   for (let row: string | null; (row = yield* items.next()) !== null; ) console.log(row); // => "rye", "oats"
+ * }).promise;
  * ```
  */
 export function each<T>(iterable: AsyncIterable<T>): Items<T> {

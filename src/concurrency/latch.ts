@@ -21,15 +21,20 @@ export interface LatchStatistics {
 /**
  * Tasks wait for it; `open` wakes them all, in the order in which they came.
  *
+ * @example
  * ```ts
- * const ready = new Latch({ name: "ready" });
+ * import { Latch, run, scope } from "millrace";
  *
- * scope.spawn(function* () {
- *   yield* ready.wait();
- *   yield* serveRequests();
- * });
- * yield* loadConfiguration();
- * ready.open();
+ * const ready = new Latch({ name: "ready" });
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     tasks.spawn(function* () {
+ *       yield* ready.wait();
+ *       console.log("serves"); // => "serves"
+ *     });
+ *     ready.open(); // the configuration was loaded, say
+ *   }),
+ * ).promise;
  * ```
  */
 export class Latch {

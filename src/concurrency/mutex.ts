@@ -28,14 +28,22 @@ export interface MutexStatistics {
  * Lets one task through at a time, first come, first served. Between two suspensions a task runs alone anyway: a mutex is for what must not be
  * interleaved across a `yield*`.
  *
+ * @example
  * ```ts
- * const turn = new Mutex({ name: "journal" });
+ * import { all, Mutex, run, sleep, type Steps } from "millrace";
  *
- * function* append(entry: Entry): Steps<void> {
- *   using permit = yield* turn.acquire(); // released at the end of the block
- *   yield* conn.write(headOf(entry));
- *   yield* conn.write(bodyOf(entry));
+ * const turn = new Mutex({ name: "journal" });
+ * const journal: string[] = [];
+ *
+ * function* append(entry: string): Steps<void> {
+ *   using _turn = yield* turn.acquire(); // released at the end of the block
+ *   journal.push(`${entry}: begin`);
+ *   yield* sleep(1);
+ *   journal.push(`${entry}: end`);
  * }
+ *
+ * await run(() => all([() => append("a"), () => append("b")])).promise;
+ * console.log(journal); // => ["a: begin", "a: end", "b: begin", "b: end"]
  * ```
  */
 export class Mutex {

@@ -11,12 +11,24 @@ import { runningTask } from "./cancel.ts";
 /**
  * Parks until one of the signals comes, and gives its name. It listens from the park to that moment; a signal that comes at any other time is not
  * for it, and mostly ends the process. `main` leaves SIGINT and SIGTERM to tasks that listen to them.
- *
- * ```ts
- * const first = yield* race({ work: () => work(), stop: osSignal("SIGINT", "SIGTERM") });
- * ```
- *
  * @throws ProtocolError when no signal is named, or the host has none
+ *
+ * @example
+ * ```ts
+ * import { osSignal, scope, sleep } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * await world.run(() =>
+ *   scope(function* (tasks) {
+ *     tasks.spawn(function* () {
+ *       yield* sleep(10);
+ *       world.host.raise("SIGTERM"); // on Bun it is the system that sends them
+ *     });
+ *     console.log(yield* osSignal("SIGINT", "SIGTERM")); // => "SIGTERM"
+ *   }),
+ * );
+ * ```
  */
 export function osSignal<Name extends OsSignalName>(...names: readonly [Name, ...Name[]]): Operation<Name> {
   assertNames(names);
@@ -34,13 +46,20 @@ export interface SignalStream<out Name> extends Disposable {
 
 /**
  * Listens to signals from now on: for the length of a program, or of a part of it.
- *
- * ```ts
- * using reloads = osSignals("SIGHUP");
- * while ((yield* reloads.next()) !== null) yield* reload();
- * ```
- *
  * @throws ProtocolError when no signal is named, no task is running, or the host has none
+ *
+ * @example
+ * ```ts
+ * import { osSignals } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * await world.run(function* () {
+ *   using reloads = osSignals("SIGHUP");
+ *   world.host.raise("SIGHUP"); // nobody waits yet, and it is not lost
+ *   console.log(yield* reloads.next()); // => "SIGHUP"
+ * });
+ * ```
  */
 export function osSignals<Name extends OsSignalName>(...names: readonly [Name, ...Name[]]): SignalStream<Name> {
   assertNames(names);

@@ -30,18 +30,21 @@ export type RaceResult<Parts> = {
  * parking, before any child is started, and nothing is handed to one that loses. Anything with steps of its own, such as a generator or a
  * `timeout`, runs in a child task; what a losing child had received is its own `finally`'s business. Errors of losers are thrown
  * too, hung on that of the winner (see `suppressedErrors`) or in place of its value. Parks until the first is done and the losers have ended.
- *
- * ```ts
- * const first = yield* race({ line: conn.readLine(), stop: stopped.wait() });
- * switch (first.name) {
- *   case "line":
- *     return first.value; // string | null
- *   case "stop":
- *     return "stopped";
- * }
- * ```
- *
  * @throws ProtocolError when there is nothing to race, or a part is no operation or was run before
+ *
+ * @example
+ * ```ts
+ * import { Latch, race, run, sleep } from "millrace";
+ *
+ * const stopped = new Latch();
+ * await run(function* () {
+ *   const first = yield* race({ stop: stopped.wait(), tick: sleep(5) });
+ *   console.log(first.name); // => "tick"
+ *   stopped.open();
+ *   const next = yield* race({ stop: stopped.wait(), tick: sleep(5) });
+ *   console.log(next.name); // => "stop"
+ * }).promise;
+ * ```
  */
 export function race<const Parts extends Readonly<Record<string, Body<unknown>>>>(
   parts: Parts,

@@ -38,7 +38,28 @@ export interface ScopeOptions {
   asyncContext?: boolean;
 }
 
-/** What the body of a scope gets. */
+/**
+ * What the body of a scope gets.
+ *
+ * @example
+ * ```ts
+ * import { run, scope, sleepForever } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     tasks.defer(function* () {
+ *       console.log("and the lights are out"); // => "and the lights are out"
+ *     });
+ *     const lamp = yield* tasks.start<string>(function* (ready) {
+ *       ready("lit");
+ *       yield* sleepForever();
+ *     });
+ *     console.log(lamp, tasks.live); // => "lit", 1
+ *     tasks.cancel();
+ *   }),
+ * ).promise;
+ * ```
+ */
 export interface Scope {
   /** Starts `body` as a child task. It takes its first step after the spawning one has suspended. */
   spawn<T>(body: Body<T>, name?: string): Task<T>;
@@ -59,7 +80,27 @@ export interface Scope {
   readonly live: number;
 }
 
-/** Runs `body` with a scope of its own; gives the body's value when it and all tasks spawned in the scope have ended. Rules: see the file's head. */
+/**
+ * Runs `body` with a scope of its own; gives the body's value when it and all tasks spawned in the scope have ended. Rules: see the file's head.
+ *
+ * @example
+ * ```ts
+ * import { run, scope, sleep } from "millrace";
+ *
+ * const baked: string[] = [];
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     for (const loaf of ["rye", "oats"]) {
+ *       tasks.spawn(function* () {
+ *         yield* sleep(5);
+ *         baked.push(loaf);
+ *       });
+ *     }
+ *   }),
+ * ).promise;
+ * console.log(baked); // => ["rye", "oats"]
+ * ```
+ */
 export function scope<T>(body: (scope: Scope) => Operation<T>, options: ScopeOptions = {}): Operation<T> {
   return new Once("scope", () => runScope(body, options));
 }

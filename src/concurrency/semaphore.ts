@@ -28,13 +28,21 @@ export interface SemaphoreStatistics {
 /**
  * Lets at most `permits` tasks through at once; a task may ask for several permits together.
  *
+ * @example
  * ```ts
- * const uploads = new Semaphore(4, { name: "uploads" });
+ * import { all, run, Semaphore, sleep, type Steps } from "millrace";
  *
- * function* upload(file: File): Steps<void> {
- *   using permit = yield* uploads.acquire(); // released at the end of the block
- *   yield* send(file);
+ * const ovens = new Semaphore(2, { name: "ovens" });
+ * let most = 0;
+ *
+ * function* bake(): Steps<void> {
+ *   using _oven = yield* ovens.acquire(); // released at the end of the block
+ *   most = Math.max(most, ovens.statistics().borrowers);
+ *   yield* sleep(5);
  * }
+ *
+ * await run(() => all([bake, bake, bake])).promise;
+ * console.log(most); // => 2
  * ```
  */
 export class Semaphore {

@@ -13,6 +13,22 @@ import type { AnyTask, Task, Wait } from "../core/task.ts";
 /**
  * Runs `operation` as if the surrounding scope were not cancelled, for at most `graceMs` milliseconds from the moment on which the scope
  * is, or becomes, cancelled. When the grace runs out the surrounding `Cancelled` goes on inside. The place for a `yield*` in `finally`.
+ *
+ * @example
+ * ```ts
+ * import { moveOnAfter, run, shield, sleep, sleepForever, type Steps } from "millrace";
+ *
+ * function* session(): Steps<void> {
+ *   try {
+ *     yield* sleepForever();
+ *   } finally {
+ *     yield* shield(sleep(5), 1_000); // without the shield this would throw the cancel at once
+ *     console.log("said goodbye"); // => "said goodbye"
+ *   }
+ * }
+ *
+ * await run(() => moveOnAfter(5, session)).promise;
+ * ```
  */
 export function shield<T>(operation: Body<T>, graceMs: number): Operation<T> {
   assertMs(graceMs, "Cannot shield");

@@ -68,15 +68,23 @@ export interface Supervision extends Operation<void> {
  * Starts `children` in order and keeps them up. Ends when all have ended and none is to be started again. When it is cancelled it stops them in
  * reverse order, each within its shutdown time, and passes the cancel on. Supervisors nest: a child's `start` may be another `supervise`,
  * best with an endless shutdown time.
- *
- * ```ts
- * yield* supervise({ strategy: "rest_for_one", intensity: 5, periodMs: 60_000, backoff: { minMs: 100, maxMs: 10_000 } }, [
- *   { name: "cache", start: () => cache() },
- *   { name: "server", start: () => serve({ port: 6379 }, handler), shutdown: 10_000 },
- * ]);
- * ```
- *
  * @throws SupervisorError when more restarts are needed within the period than the intensity allows; ProtocolError for faulty options
+ *
+ * @example
+ * ```ts
+ * import { type ChildExit, run, type Steps, supervise } from "millrace";
+ *
+ * let starts = 0;
+ *
+ * function* worker(): Steps<void> {
+ *   if (++starts < 3) throw new Error("tripped");
+ * }
+ *
+ * const exits: ChildExit[] = [];
+ * const options = { intensity: 5, periodMs: 60_000, onExit: (exit: ChildExit) => void exits.push(exit) };
+ * await run(() => supervise(options, [{ name: "worker", start: worker, restart: "transient" }])).promise;
+ * console.log(exits.map(({ ending }) => ending)); // => ["failed", "failed", "returned"]
+ * ```
  */
 export function supervise(options: SupervisorOptions, children: readonly ChildSpec[]): Supervision {
   assertOptions(options);

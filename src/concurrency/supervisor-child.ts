@@ -50,7 +50,23 @@ export interface ChildExit {
 /** `down`: to be started, now or after its backoff. `ended`: over, unless others take it along. `removed`: over for good. */
 export type ChildState = "down" | "starting" | "up" | "stopping" | "ended" | "removed";
 
-/** A supervisor has given up: more restarts were needed than its intensity allows. */
+/**
+ * A supervisor has given up: more restarts were needed than its intensity allows.
+ *
+ * @example
+ * ```ts
+ * import { run, supervise, SupervisorError } from "millrace";
+ *
+ * const start = function* () {
+ *   throw new Error("tripped");
+ * };
+ * const given = run(() => supervise({ intensity: 1, onExit: () => {} }, [{ name: "worker", start }]));
+ * await given.promise.catch((error: unknown) => {
+ *   if (!(error instanceof SupervisorError)) throw error;
+ *   console.log(error.history.length, error.cause); // => 2, new Error("tripped")
+ * });
+ * ```
+ */
 export class SupervisorError extends MillraceError {
   override name = "SupervisorError";
   /** The ends that made the restarts necessary, oldest first. */

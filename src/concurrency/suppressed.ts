@@ -1,7 +1,27 @@
 // Several errors and one throw: the first one leaves as itself, so that a handler catches what it knows by its class and code, and the others
 // hang on it. They are kept beside the error and not in it, as it may be frozen, or somebody else's.
 
-/** The other errors of the scope, `all` or `race` that `error` came out of, in the order in which they happened. */
+/**
+ * The other errors of the scope, `all` or `race` that `error` came out of, in the order in which they happened.
+ *
+ * @example
+ * ```ts
+ * import { run, scope, suppressedErrors } from "millrace";
+ *
+ * const failing = run(() =>
+ *   scope(function* (tasks) {
+ *     for (const told of ["first", "second"]) {
+ *       tasks.spawn(function* () {
+ *         throw new Error(told);
+ *       });
+ *     }
+ *   }),
+ * );
+ * await failing.promise.catch((error: Error) => {
+ *   console.log(error.message, suppressedErrors(error)); // => "first", [new Error("second")]
+ * });
+ * ```
+ */
 export function suppressedErrors(error: unknown): readonly unknown[] {
   return (typeof error === "object" && error !== null && suppressed.get(error)) || [];
 }

@@ -19,11 +19,20 @@ export interface TaskLocal<T> {
 /**
  * Makes a task-local value. Tasks that use none pay nothing; `get` costs a look at each value that is set around it.
  *
+ * @example
  * ```ts
+ * import { all, run, type Steps, taskLocal } from "millrace";
+ *
  * const user = taskLocal("nobody");
- * yield* user.run("ada", function* () {
- *   yield* all([audit, () => respond(user.get())]); // both see "ada"
- * });
+ *
+ * function* whoami(): Steps<string> {
+ *   return user.get();
+ * }
+ *
+ * await run(function* () {
+ *   console.log(yield* user.run("ada", all([whoami, whoami]))); // => ["ada", "ada"]
+ *   console.log(user.get()); // => "nobody"
+ * }).promise;
  * ```
  */
 export function taskLocal<T>(initial: T): TaskLocal<T>;

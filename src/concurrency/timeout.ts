@@ -14,12 +14,41 @@ import type { Stepper, Task, Wait } from "../core/task.ts";
 /**
  * Runs `operation` for at most `ms` milliseconds, counted from its first wait. Deadlines nest and the nearest wins.
  * @throws TimeoutError when the deadline passed and the operation was stopped by it.
+ *
+ * @example
+ * ```ts
+ * import { run, sleep, timeout, TimeoutError } from "millrace";
+ *
+ * await run(function* () {
+ *   yield* timeout(5_000, sleep(1));
+ *   try {
+ *     yield* timeout(1, sleep(5_000));
+ *   } catch (error) {
+ *     if (!(error instanceof TimeoutError)) throw error; // a cancel of our own task, say
+ *     console.log(error.code); // => "ERR_TIMEOUT"
+ *   }
+ * }).promise;
+ * ```
  */
 export function timeout<T>(ms: number, operation: Body<T>): Operation<T> {
   return new Deadline<T, T>(ms, operation, true) as Operation<T>;
 }
 
-/** As {@link timeout}, but gives `undefined` when the deadline passed. */
+/**
+ * As {@link timeout}, but gives `undefined` when the deadline passed.
+ *
+ * @example
+ * ```ts
+ * import { channel, moveOnAfter, run } from "millrace";
+ *
+ * const [sender, receiver] = channel<string>(1);
+ * await run(function* () {
+ *   console.log(yield* moveOnAfter(5, receiver.receive())); // => undefined
+ *   yield* sender.send("rye");
+ *   console.log(yield* moveOnAfter(5, receiver.receive())); // => "rye"
+ * }).promise;
+ * ```
+ */
 export function moveOnAfter<T>(ms: number, operation: Body<T>): Operation<T | undefined> {
   return new Deadline<T, T | undefined>(ms, operation, false);
 }

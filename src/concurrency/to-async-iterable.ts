@@ -10,10 +10,21 @@ import type { Scope } from "./scope.ts";
  * Gives what `next` gives, run again for each item, to `for await`; its `null` is the end. The operations run in tasks of `scope`: when that is
  * cancelled or over, the loop fails. Leaving the loop cancels the operation that is running. Errors go to the loop, and not to the scope.
  *
+ * @example
  * ```ts
- * yield* scope(function* (scope) {
- *   yield* until(promiseCode(toAsyncIterable(scope, () => conn.readLine())));
- * });
+ * import { channel, run, scope, toAsyncIterable, until } from "millrace";
+ *
+ * const [sender, receiver] = channel<string>(2);
+ * sender.trySend("rye");
+ * sender.trySend("oats");
+ * sender.close();
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const items = toAsyncIterable(tasks, () => receiver.receive());
+ *     console.log(yield* until(Array.fromAsync(items))); // => ["rye", "oats"]
+ *   }),
+ * ).promise;
  * ```
  */
 export function toAsyncIterable<T>(scope: Scope, next: () => Operation<T | null>): AsyncIterableIterator<T, undefined> {

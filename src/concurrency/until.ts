@@ -9,13 +9,17 @@ import type { Kernel, Task, Wait } from "../core/task.ts";
  * Parks until a promise settles; gives its value or throws its reason. A cancelled `until` no longer waits; the promise itself goes on, and
  * what it rejects with later is ignored. Given a function, `until` calls it when it parks, with a signal that aborts when the wait is
  * cancelled or loses a race: what the promise stands for, a socket say, is then given up too. It does not wait until that has happened.
- *
- * ```ts
- * const response = yield* timeout(2_000, until((signal) => fetch(url, { signal })));
- * const text = yield* until(response.text());
- * ```
- *
  * @throws ProtocolError when there is no promise
+ *
+ * @example
+ * ```ts
+ * import { run, timeout, until } from "millrace";
+ *
+ * await run(function* () {
+ *   const response = yield* timeout(2_000, until((signal) => fetch("data:text/plain,flour", { signal })));
+ *   console.log(yield* until(response.text())); // => "flour"
+ * }).promise;
+ * ```
  */
 export function until<T>(source: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>)): Operation<Awaited<T>> {
   return new UntilLeaf<Awaited<T>>(source as Source<Awaited<T>>);

@@ -10,13 +10,19 @@ import { until } from "./until.ts";
 
 /**
  * Reads a web stream, chunk by chunk; the stream is locked from now on. `close` cancels it.
- *
- * ```ts
- * using chunks = fromReadable(response.body);
- * for (let chunk = yield* chunks.next(); chunk !== null; chunk = yield* chunks.next()) yield* conn.write(chunk);
- * ```
- *
  * @throws TypeError when the stream is locked
+ *
+ * @example
+ * ```ts
+ * import { fromReadable, run } from "millrace";
+ *
+ * await run(function* () {
+ *   using chunks = fromReadable(new Blob(["flour"]).stream());
+ *   for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null; ) {
+ *     console.log(chunk.length); // => 5
+ *   }
+ * }).promise;
+ * ```
  */
 export function fromReadable<T>(stream: ReadableStream<T>): Items<T> {
   const reader = stream.getReader();
@@ -30,10 +36,18 @@ export function fromReadable<T>(stream: ReadableStream<T>): Items<T> {
  * A web stream of what `body` writes, in a task of `scope`. The task starts with the first read and goes on when a chunk is asked for. The
  * stream ends with the body and fails with its error; cancelling the stream cancels the task.
  *
+ * @example
  * ```ts
- * const stream = toReadable<Uint8Array>(scope, function* (writer) {
- *   for (let piece = yield* conn.read(); piece !== null; piece = yield* conn.read()) yield* writer.write(piece);
- * });
+ * import { run, scope, toReadable, until } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const stream = toReadable<string>(tasks, function* (writer) {
+ *       for (const grain of ["rye", "oats"]) yield* writer.write(grain);
+ *     });
+ *     console.log(yield* until(Array.fromAsync(stream))); // => ["rye", "oats"]
+ *   }),
+ * ).promise;
  * ```
  */
 export function toReadable<T>(scope: Scope, body: (writer: StreamWriter<T>) => Operation<unknown>): ReadableStream<T> {
@@ -70,7 +84,23 @@ export interface StreamSink<in T> extends Disposable {
   end(): Operation<void>;
 }
 
-/** Writes to a web stream, which is locked from now on. @throws TypeError when it is locked */
+/**
+ * Writes to a web stream, which is locked from now on. @throws TypeError when it is locked
+ *
+ * @example
+ * ```ts
+ * import { fromWritable, run } from "millrace";
+ *
+ * const { readable, writable } = new TextDecoderStream();
+ * const text = Array.fromAsync(readable);
+ * await run(function* () {
+ *   using sink = fromWritable(writable);
+ *   yield* sink.write(new TextEncoder().encode("flour"));
+ *   yield* sink.end();
+ * }).promise;
+ * console.log(await text); // => ["flour"]
+ * ```
+ */
 export function fromWritable<T>(stream: WritableStream<T>): StreamSink<T> {
   const writer = stream.getWriter();
   // Its failures come out of the writes.
@@ -94,10 +124,20 @@ export function fromWritable<T>(stream: WritableStream<T>): StreamSink<T> {
  * A web stream whose chunks `body` reads, in a task of `scope`. The task starts with the first write; a write is over when its chunk was taken,
  * `close` when the body has ended. A body that ends before, or fails, fails the writes that follow; aborting the stream cancels the task.
  *
+ * @example
  * ```ts
- * yield* until(response.body.pipeTo(toWritable(scope, function* (chunks) {
- *   for (let chunk = yield* chunks.next(); chunk !== null; chunk = yield* chunks.next()) yield* conn.write(chunk);
- * })));
+ * import { run, scope, toWritable, until } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const stream = toWritable<Uint8Array>(tasks, function* (chunks) {
+ *       for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null; ) {
+ *         console.log(chunk.length); // => 5
+ *       }
+ *     });
+ *     yield* until(new Blob(["flour"]).stream().pipeTo(stream));
+ *   }),
+ * ).promise;
  * ```
  */
 export function toWritable<T>(scope: Scope, body: (chunks: StreamChunks<T>) => Operation<unknown>): WritableStream<T> {

@@ -24,7 +24,25 @@ export class Cancelled {
   }
 }
 
-/** Tells whether a caught value is a cancellation on its way out. Rethrow it after cleaning up. */
+/**
+ * Tells whether a caught value is a cancellation on its way out. Rethrow it after cleaning up.
+ *
+ * @example
+ * ```ts
+ * import { isCancelled, moveOnAfter, run, sleepForever, type Steps } from "millrace";
+ *
+ * function* session(): Steps<void> {
+ *   try {
+ *     yield* sleepForever();
+ *   } catch (error) {
+ *     console.log(isCancelled(error), error instanceof Error); // => true, false
+ *     throw error; // it belongs to whoever has cancelled
+ *   }
+ * }
+ *
+ * await run(() => moveOnAfter(5, session)).promise;
+ * ```
+ */
 export function isCancelled(value: unknown): value is Cancelled {
   return value instanceof Cancelled;
 }

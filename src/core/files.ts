@@ -37,7 +37,23 @@ export interface OpenFile {
   close(): void;
 }
 
-/** A file that is there could not be opened or read. `reason` is the system's error code, such as `EACCES`. */
+/**
+ * A file that is there could not be opened or read. `reason` is the system's error code, such as `EACCES`.
+ *
+ * @example
+ * ```ts
+ * import { FileError } from "millrace";
+ * import { SimFiles, Simulation } from "millrace/sim";
+ *
+ * const { files } = new Simulation().host;
+ * try {
+ *   files.overwrite("/srv/page.html", "<p>late"); // never put there
+ * } catch (error) {
+ *   if (!(error instanceof FileError)) throw error;
+ *   console.log(files instanceof SimFiles, error.reason); // => true, "ENOENT"
+ * }
+ * ```
+ */
 export class FileError extends MillraceError {
   override name = "FileError";
   readonly reason: string;

@@ -11,12 +11,40 @@ import { ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
 import { type AnyStepper, charge, describeTask, isOverdrawn, running, type Stepper, type Task, Wait } from "./task.ts";
 
-/** Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too. */
+/**
+ * Something a task can run with `yield*`; the value of the `yield*` expression is a `T`. Any generator of waits is one too.
+ *
+ * @example
+ * ```ts
+ * import { type Operation, run, type Steps, until } from "millrace";
+ *
+ * // Operations are single-use, so it takes what makes them.
+ * function* twice<T>(make: () => Operation<T>): Steps<[T, T]> {
+ *   return [yield* make(), yield* make()];
+ * }
+ *
+ * console.log(await run(() => twice(() => until(Promise.resolve("rye")))).promise); // => ["rye", "rye"]
+ * ```
+ */
 export interface Operation<out T> {
   [Symbol.iterator](): Stepper<T>;
 }
 
-/** The return type to write on a generator function whose steps are operations: `function* echo(conn: Conn): Steps<void>`. */
+/**
+ * The return type to write on a generator function whose steps are operations: `function* echo(conn: Conn): Steps<void>`.
+ *
+ * @example
+ * ```ts
+ * import { run, sleep, type Steps } from "millrace";
+ *
+ * function* baked(loaf: string): Steps<string> {
+ *   yield* sleep(5);
+ *   return `${loaf}, baked`;
+ * }
+ *
+ * console.log(await run(() => baked("rye")).promise); // => "rye, baked"
+ * ```
+ */
 export type Steps<T> = Generator<Wait, T, unknown>;
 
 /** A token that records the stack of the leaf that gets it and changes nothing: how `where` finds the line a task waits at. */
@@ -190,7 +218,21 @@ class OnceRound extends Wait {
 const ONCE_ROUND = new OnceRound(() => undefined);
 const ONCE_ROUND_THEN_THROW = new OnceRound((task) => task.extras.delivered);
 
-/** An operation, or a function that makes one: what `run`, `spawn` and `scope` take. */
+/**
+ * An operation, or a function that makes one: what `run`, `spawn` and `scope` take.
+ *
+ * @example
+ * ```ts
+ * import { type Body, run, sleep, type Steps } from "millrace";
+ *
+ * function* nap(): Steps<void> {
+ *   yield* sleep(1);
+ * }
+ *
+ * const bodies: Body<void>[] = [nap, nap(), sleep(1), () => sleep(1)];
+ * for (const body of bodies) console.log(await run(body).promise); // => undefined, undefined, undefined, undefined
+ * ```
+ */
 export type Body<T> = Operation<T> | (() => Operation<T>);
 
 /** The operation that a body is or makes. @throws ProtocolError when it is none: `attempt` says what was tried. */

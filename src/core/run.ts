@@ -97,12 +97,39 @@ class RootSteps<T> extends Wait implements Stepper<T> {
   }
 }
 
-/** Milliseconds on the clock of the running task's host: real on Bun, virtual in a simulation. */
+/**
+ * Milliseconds on the clock of the running task's host: real on Bun, virtual in a simulation.
+ *
+ * @example
+ * ```ts
+ * import { now, run, sleep } from "millrace";
+ *
+ * await run(function* () {
+ *   const startedAt = now();
+ *   yield* sleep(10);
+ *   console.log(now() - startedAt >= 10); // => true
+ * }).promise;
+ * ```
+ */
 export function now(): number {
   return hostOf("read the clock").now();
 }
 
-/** A number from 0 up to, not including, 1, from the running task's host: seeded in a simulation. */
+/**
+ * A number from 0 up to, not including, 1, from the running task's host: seeded in a simulation.
+ *
+ * @example
+ * ```ts
+ * import { random, type Steps } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * function* roll(): Steps<number> {
+ *   return 1 + Math.floor(random() * 6);
+ * }
+ *
+ * console.log((await simulate(roll, { seed: 7 })) === (await simulate(roll, { seed: 7 }))); // => true
+ * ```
+ */
 export function random(): number {
   return hostOf("draw a random number").random();
 }

@@ -6,12 +6,34 @@ import { finish, Leaf, type Operation, suspend } from "./operation.ts";
 import { Timer, type TimerOwner } from "./timers.ts";
 import type { Task, Wait } from "./task.ts";
 
-/** Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. @throws ProtocolError for NaN. */
+/**
+ * Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. @throws ProtocolError for NaN.
+ *
+ * @example
+ * ```ts
+ * import { now, sleep } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * await simulate(function* () {
+ *   yield* sleep(60_000); // a minute of the host's clock: none of ours, in a simulation
+ *   console.log(Math.floor(now())); // => 60_000
+ * });
+ * ```
+ */
 export function sleep(ms: number): Operation<void> {
   return new SleepLeaf(ms);
 }
 
-/** Parks for ever: until the task is cancelled. */
+/**
+ * Parks for ever: until the task is cancelled.
+ *
+ * @example
+ * ```ts
+ * import { moveOnAfter, run, sleepForever } from "millrace";
+ *
+ * console.log(await run(() => moveOnAfter(5, sleepForever())).promise); // => undefined
+ * ```
+ */
 export function sleepForever(): Operation<never> {
   return new ForeverLeaf();
 }

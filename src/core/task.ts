@@ -122,7 +122,23 @@ export interface TaskExtras {
   locals: Locals | null;
 }
 
-/** A running generator. `yield* task` joins it; `task.promise` bridges to async code; `task.cancel()` stops it. */
+/**
+ * A running generator. `yield* task` joins it; `task.promise` bridges to async code; `task.cancel()` stops it.
+ *
+ * @example
+ * ```ts
+ * import { run, scope, sleep } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const task = tasks.spawn(() => sleep(1), "nap");
+ *     console.log(task.name, task.ending); // => "nap", null
+ *     yield* task; // joins it
+ *     console.log(task.ending); // => "returned"
+ *   }),
+ * ).promise;
+ * ```
+ */
 export class Task<out T = unknown> implements CancelNode, NodeHolder {
   // Declared here and assigned in the constructor, in the order in which a step touches them: 15 fields in one allocation.
   /** @internal */ declare firstChild: CancelNode | null;

@@ -5,7 +5,24 @@ import { REPORT_FRAMES_MAX } from "../config.ts";
 import { PROBE } from "./operation.ts";
 import { type AnyTask, budgetLeft, enterStep, PARKED, running } from "./task.ts";
 
-/** The stack of a parked task, innermost frame first, without millrace's own leaf; empty for a task that is not parked. */
+/**
+ * The stack of a parked task, innermost frame first, without millrace's own leaf; empty for a task that is not parked.
+ *
+ * @example
+ * ```ts
+ * import { checkpoint, run, scope, sleep, whereIsTask } from "millrace";
+ *
+ * await run(() =>
+ *   scope(function* (tasks) {
+ *     const task = tasks.spawn(function* nap() {
+ *       yield* sleep(5);
+ *     });
+ *     yield* checkpoint(); // it takes its first step meanwhile
+ *     console.log(whereIsTask(task)[0]?.startsWith("nap (")); // => true
+ *   }),
+ * ).promise;
+ * ```
+ */
 export function whereIsTask(task: AnyTask): string[] {
   if (task.state !== PARKED) return [];
   const outer = running;

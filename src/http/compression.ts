@@ -87,12 +87,22 @@ interface Plan {
  * `handler` with its replies compressed, in the coding that the client likes best. Short bodies are compressed at once; long and streamed ones
  * piece by piece at the client's pace, and what a stream has written leaves when it flushes, and at its end. The stream of a Fetch Response cannot
  * flush: where its pieces must leave at once it should say no-transform. On a host without compressors (a simulation) replies stay as they are.
- *
- * ```ts
- * serveHttp({ port: 8080 }, compressed(router(routes)))
- * ```
- *
  * @throws RangeError for options that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { compressed, serveHttp, text } from "millrace/http";
+ *
+ * const handler = compressed(() => text("flour\n".repeat(1_000)));
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const asked = fetch(`http://127.0.0.1:${listener.port}/`, { headers: { "accept-encoding": "zstd" } });
+ *   const { value } = yield* race({ client: until(asked), server: serveHttp(listener, handler) });
+ *   console.log(value.headers.get("content-encoding")); // => "zstd"
+ * }).promise;
+ * ```
  */
 export function compressed(handler: HttpHandler, options: CompressionOptions = {}): HttpHandler {
   const settings = settingsOf(options);

@@ -43,12 +43,15 @@ export function cookiesOf(fields: readonly string[]): Cookies {
 
 /**
  * `reply` with a cookie set by it.
- *
- * ```ts
- * setCookie(text("hello"), "session", id, { httpOnly: true, secure: true, sameSite: "lax", maxAge: 3600 })
- * ```
- *
  * @throws TypeError for a name, value or attribute that cannot be sent, and for a cookie that browsers would drop.
+ *
+ * @example
+ * ```ts
+ * import { setCookie, text } from "millrace/http";
+ *
+ * const reply = setCookie(text("hello"), "session", "7f3a", { httpOnly: true, secure: true, sameSite: "lax" });
+ * console.log(reply.headers[0]?.[1]); // => "session=7f3a; Path=/; HttpOnly; Secure; SameSite=Lax"
+ * ```
  */
 export function setCookie(reply: Reply, name: string, value: string, options: CookieOptions = {}): Reply {
   const attempt = `Cannot set the cookie ${describeValue(name)}`;
@@ -66,7 +69,16 @@ export function setCookie(reply: Reply, name: string, value: string, options: Co
   return withHeaders(reply, [["set-cookie", field]]);
 }
 
-/** `reply` with a cookie deleted by it. `domain` and `path` must be those that the cookie was set with. @throws TypeError as {@link setCookie} */
+/**
+ * `reply` with a cookie deleted by it. `domain` and `path` must be those that the cookie was set with. @throws TypeError as {@link setCookie}
+ *
+ * @example
+ * ```ts
+ * import { deleteCookie, redirect } from "millrace/http";
+ *
+ * console.log(deleteCookie(redirect("/"), "session").headers[1]?.[1]); // => "session=; Max-Age=0; Path=/"
+ * ```
+ */
 export function deleteCookie(
   reply: Reply,
   name: string,

@@ -18,12 +18,57 @@ export type HandlerResult = HandlerAnswer | PromiseLike<HandlerAnswer> | Operati
 /** The parameters of a route, by name. */
 export type RouteParams = Readonly<Record<string, string>>;
 
-/** Answers one request. A plain function that returns a reply costs no generator. `Params` is what its route has in `request.params`. */
+/**
+ * Answers one request. A plain function that returns a reply costs no generator. `Params` is what its route has in `request.params`.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, sleep, until } from "millrace";
+ * import { type HttpHandler, router, serveHttp, text } from "millrace/http";
+ *
+ * const plain: HttpHandler = () => text("rye");
+ * const promising: HttpHandler = async () => new Response("oats");
+ * const waiting: HttpHandler<{ grain: string }> = function* (request) {
+ *   yield* sleep(1);
+ *   return text(request.params.grain);
+ * };
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const handler = router([["GET", "/rye", plain], ["GET", "/oats", promising], ["GET", "/:grain", waiting]]);
+ *   const get = (path: string) => fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
+ *   const client = until(Promise.all(["/rye", "/oats", "/spelt"].map(get)));
+ *   console.log((yield* race({ client, server: serveHttp(listener, handler) })).value); // => ["rye", "oats", "spelt"]
+ * }).promise;
+ * ```
+ */
 export type HttpHandler<Params extends object = RouteParams> = (request: HttpRequest<Params>) => HandlerResult;
 
 /**
  * Waits for what a handler gave to `request`, as a reply. Parks while a promise or an operation is under way.
  * @throws TypeError when what comes is no answer; whatever the handler throws.
+ *
+ * @example
+ * ```ts
+ * import { listen, now, race, run, until } from "millrace";
+ * import { type Middleware, replyOf, serveHttp, text, use } from "millrace/http";
+ *
+ * const timed: Middleware = (next) =>
+ *   function* (request) {
+ *     const since = now();
+ *     try {
+ *       return yield* replyOf(request, next(request));
+ *     } finally {
+ *       console.log(now() - since >= 0); // => true
+ *     }
+ *   };
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then((response) => response.text()));
+ *   yield* race({ client, server: serveHttp(listener, use([timed], () => text("flour"))) });
+ * }).promise;
+ * ```
  */
 export function* replyOf(request: HttpRequest<object>, result: HandlerResult): Generator<Wait, Reply, unknown> {
   let answer: unknown = result;
@@ -41,9 +86,20 @@ export function* replyOf(request: HttpRequest<object>, result: HandlerResult): G
  * What `change` makes of the reply that a handler gave to `request`: the way in which middleware looks at answers. A reply that is there is
  * changed at once, without a generator.
  *
+ * @example
  * ```ts
- * const stamped: HttpHandler = (request) =>
- *   mapReply(request, handler(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
+ * import { listen, race, run, until } from "millrace";
+ * import { mapReply, type Middleware, serveHttp, text, use, withHeaders } from "millrace/http";
+ *
+ * const stamp: Middleware = (next) => (request) =>
+ *   mapReply(request, next(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then(({ headers }) => headers.get("x-served-by")));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, use([stamp], () => text("flour"))) });
+ *   console.log(value); // => "mill"
+ * }).promise;
  * ```
  */
 export function mapReply(

@@ -4,52 +4,51 @@
 import type { HttpHandler, RouteParams } from "./handler.ts";
 
 /**
- * Makes a handler of the handler behind it, `next`. It is called once, when the server is built; the handler it makes once a request.
+ * Makes a handler of the handler behind it, `next`. It is called once, when the server is built; the handler it makes once a request. It may
+ * answer in the handler's place, change every reply (`mapReply` costs a generator only where the reply is not there at once), and stand around
+ * the handler as a generator, with `replyOf`.
  *
- * It may answer instead of the handler:
+ * One that sends another reply in place of the handler's lets go of what that holds, such as an open file, which is closed late otherwise:
+ * `if (typeof reply.body === "function") reply.body.abandon?.()`. The `finally` of a generator runs when the handler fails and when the
+ * client leaves, too, but before a streamed body is written. A `catch` there sees the handler's errors, and a cancel as well: throw on what
+ * `isCancelled` tells.
+ *
+ * @example
  * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { empty, type Middleware, serveHttp, text, use } from "millrace/http";
+ *
  * const guard: Middleware = (next) => (request) =>
  *   request.headers.has("authorization") ? next(request) : empty(401, { headers: { "www-authenticate": "Bearer" } });
- * ```
  *
- * It may change every reply, whatever kind of handler gives it; `mapReply` costs a generator only where the reply is not there at once:
- * ```ts
- * const stamp: Middleware = (next) => (request) =>
- *   mapReply(request, next(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, use([guard], () => text("flour"))) });
+ *   console.log(value.status); // => 401
+ * }).promise;
  * ```
- *
- * One that sends another reply in its place lets go of what the dropped one holds, such as an open file, which is closed late otherwise:
- * ```ts
- * if (typeof reply.body === "function") reply.body.abandon?.();
- * return empty(403);
- * ```
- *
- * It may stand around the handler as a generator. Its `finally` runs when the handler fails and when the client leaves, too. A streamed
- * body is written after the handler has answered, so this is the time until then:
- * ```ts
- * const timed: Middleware = (next) =>
- *   function* (request) {
- *     const since = now();
- *     try {
- *       return yield* replyOf(request, next(request));
- *     } finally {
- *       observe(now() - since);
- *     }
- *   };
- * ```
- * A `catch` there sees the handler's errors, and a cancel as well: throw on what `isCancelled` tells.
  */
 export type Middleware = (next: HttpHandler) => HttpHandler;
 
 /**
  * `handler` with `middleware` around it, the first outermost. The handler of a route keeps the parameters of its pattern.
  *
+ * @example
  * ```ts
- * const routed = router([
- *   ["GET", "/", () => text("welcome")],
- *   ["DELETE", "/users/:id", use([guard], (request) => remove(request.params.id))],
- * ]);
- * yield* serveHttp({ port: 8080 }, use([timed, stamp], routed)); // around all, 404 and 405 included
+ * import { listen, race, run, until } from "millrace";
+ * import { mapReply, type Middleware, router, serveHttp, text, use, withHeaders } from "millrace/http";
+ *
+ * const stamp: Middleware = (next) => (request) =>
+ *   mapReply(request, next(request), (reply) => withHeaders(reply, { "x-served-by": "mill" }));
+ * const handler = use([stamp], router([["GET", "/", () => text("welcome")]])); // around all, 404 and 405 included
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/nobody`));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, handler) });
+ *   console.log(value.status, value.headers.get("x-served-by")); // => 404, "mill"
+ * }).promise;
  * ```
  */
 export function use<Params extends object = RouteParams>(

@@ -15,12 +15,15 @@ const STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 /**
  * A reply that sends the client to `location`, absolute or relative to the target. It has no body: clients follow the header, and a page with a
  * link would have to be escaped for nobody to see.
- *
- * ```ts
- * redirect("/login", 303)
- * ```
- *
  * @throws RangeError for another status, or a location that is empty or holds CR, LF or NUL.
+ *
+ * @example
+ * ```ts
+ * import { redirect } from "millrace/http";
+ *
+ * const reply = redirect("/login?from=/käse", 303);
+ * console.log(reply.status, reply.headers); // => 303, [["location", "/login?from=/k%C3%A4se"]]
+ * ```
  */
 export function redirect(
   location: string | { readonly href: string },

@@ -27,7 +27,18 @@ export interface StreamInit extends ReplyInit {
   readonly length?: number;
 }
 
-/** What is sent back for one request. */
+/**
+ * What is sent back for one request.
+ *
+ * @example
+ * ```ts
+ * import { type HttpHandler, Reply } from "millrace/http";
+ *
+ * const calendar: HttpHandler = () => new Reply("text/calendar", "BEGIN:VCALENDAR", { headers: { "cache-control": "no-store" } });
+ * const { status, type, headers } = new Reply("text/calendar", "BEGIN:VCALENDAR", { status: 203 });
+ * console.log(calendar.length, status, type, headers); // => 0, 203, "text/calendar", []
+ * ```
+ */
 export class Reply {
   readonly status: number;
   /** Content-Type; empty for none. */
@@ -58,40 +69,122 @@ export function fieldsOf(headers: ReplyInit["headers"] | undefined): readonly He
     : Object.entries(headers as Record<string, string>);
 }
 
-/** A body of text as `text/plain`, UTF-8. */
+/**
+ * A body of text as `text/plain`, UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { text } from "millrace/http";
+ *
+ * const reply = text("out of flour\n", { status: 503, headers: { "retry-after": "60" } });
+ * console.log(reply.status, reply.type); // => 503, "text/plain; charset=utf-8"
+ * ```
+ */
 export function text(body: string, init?: ReplyInit): Reply {
   return new Reply("text/plain; charset=utf-8", body, init);
 }
 
-/** A body of HTML, UTF-8. */
+/**
+ * A body of HTML, UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { html } from "millrace/http";
+ *
+ * console.log(html("<h1>Mill</h1>").type); // => "text/html; charset=utf-8"
+ * ```
+ */
 export function html(body: string, init?: ReplyInit): Reply {
   return new Reply("text/html; charset=utf-8", body, init);
 }
 
-/** `value` as JSON. @throws TypeError for what JSON cannot hold. */
+/**
+ * `value` as JSON. @throws TypeError for what JSON cannot hold.
+ *
+ * @example
+ * ```ts
+ * import { json } from "millrace/http";
+ *
+ * const reply = json({ ordered: "rye" }, { status: 201 });
+ * console.log(reply.status, reply.body); // => 201, '{"ordered":"rye"}'
+ * ```
+ */
 export function json(value: unknown, init?: ReplyInit): Reply {
   const body = JSON.stringify(value);
   if (body === undefined) throw new TypeError(`Cannot reply with JSON: ${typeof value} has no JSON form`);
   return new Reply("application/json", body, init);
 }
 
-/** A body of bytes; they belong to the connection from then on. */
+/**
+ * A body of bytes; they belong to the connection from then on.
+ *
+ * @example
+ * ```ts
+ * import { bytes } from "millrace/http";
+ *
+ * const pixel = bytes(new Uint8Array([0x47, 0x49, 0x46]), { type: "image/gif" });
+ * console.log(pixel.type); // => "image/gif"
+ * ```
+ */
 export function bytes(body: Uint8Array, init?: ReplyInit & { readonly type?: string }): Reply {
   return new Reply(init?.type ?? "application/octet-stream", body, init);
 }
 
-/** A body that `body` writes while it is sent, with backpressure: each write parks while the client is behind. */
+/**
+ * A body that `body` writes while it is sent, with backpressure: each write parks while the client is behind.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, sleep, until } from "millrace";
+ * import { serveHttp, stream } from "millrace/http";
+ *
+ * const count = () =>
+ *   stream(
+ *     function* (writer) {
+ *       for (let i = 0; i < 3; i++) {
+ *         yield* writer.write(`line ${i}\n`);
+ *         yield* sleep(1);
+ *       }
+ *     },
+ *     { type: "text/plain" },
+ *   );
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then((response) => response.text()));
+ *   console.log((yield* race({ client, server: serveHttp(listener, count) })).value); // => "line 0\nline 1\nline 2\n"
+ * }).promise;
+ * ```
+ */
 export function stream(body: StreamBody, init?: StreamInit): Reply {
   return new Reply(init?.type ?? "application/octet-stream", body, init, init?.length ?? -1);
 }
 
-/** `reply` with `headers` behind its own. */
+/**
+ * `reply` with `headers` behind its own.
+ *
+ * @example
+ * ```ts
+ * import { text, withHeaders } from "millrace/http";
+ *
+ * console.log(withHeaders(text("rye"), { "x-served-by": "mill" }).headers); // => [["x-served-by", "mill"]]
+ * ```
+ */
 export function withHeaders(reply: Reply, headers: NonNullable<ReplyInit["headers"]>): Reply {
   const { type, body, status, length } = reply;
   return new Reply(type, body, { status, headers: [...reply.headers, ...fieldsOf(headers)] }, length);
 }
 
-/** No body at all. */
+/**
+ * No body at all.
+ *
+ * @example
+ * ```ts
+ * import { empty } from "millrace/http";
+ *
+ * console.log(empty().status, empty(401, { headers: { "www-authenticate": "Bearer" } }).status); // => 204, 401
+ * ```
+ */
 export function empty(status = 204, init?: Omit<ReplyInit, "status">): Reply {
   return new Reply("", null, { ...init, status });
 }

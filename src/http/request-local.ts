@@ -17,7 +17,27 @@ export interface RequestLocal<T> {
   has(request: HttpRequest<object>): boolean;
 }
 
-/** A request-local value was asked for that nothing had set: the middleware that sets it does not stand around this handler. */
+/**
+ * A request-local value was asked for that nothing had set: the middleware that sets it does not stand around this handler.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { requestLocal, serveHttp, text, UnsetLocalError } from "millrace/http";
+ *
+ * const user = requestLocal<string>("user");
+ * const greet = (request: Parameters<typeof user.get>[0]) => text(`hello ${user.get(request)}`); // and no middleware sets it
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const onError = (error: unknown) => {
+ *     console.log(error instanceof UnsetLocalError); // => true
+ *   };
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`));
+ *   yield* race({ client, server: serveHttp(listener, greet, { onError }) }); // the client gets a 500
+ * }).promise;
+ * ```
+ */
 export class UnsetLocalError extends MillraceError {
   override name = "UnsetLocalError";
   constructor(message: string) {
@@ -28,18 +48,24 @@ export class UnsetLocalError extends MillraceError {
 /**
  * A new request-local value. `name` appears in errors only.
  *
+ * @example
  * ```ts
- * const user = requestLocal<User>("user");
+ * import { listen, race, run, until } from "millrace";
+ * import { type Middleware, requestLocal, serveHttp, text, use } from "millrace/http";
  *
- * const signedIn: Middleware = (next) =>
- *   function* (request) {
- *     const found = yield* findUser(request.headers.get("authorization"));
- *     if (found === null) return empty(401);
- *     user.set(request, found);
- *     return yield* replyOf(request, next(request));
- *   };
+ * const user = requestLocal<string>("user");
+ * const signedIn: Middleware = (next) => (request) => {
+ *   user.set(request, request.headers.get("x-user") ?? "nobody");
+ *   return next(request);
+ * };
+ * const greet = use([signedIn], (request) => text(`hello ${user.get(request)}`));
  *
- * const greet: HttpHandler = (request) => text(`hello ${user.get(request).name}`);
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const asked = fetch(`http://127.0.0.1:${listener.port}/`, { headers: { "x-user": "ada" } });
+ *   const client = until(asked.then((response) => response.text()));
+ *   console.log((yield* race({ client, server: serveHttp(listener, greet) })).value); // => "hello ada"
+ * }).promise;
  * ```
  */
 export function requestLocal<T>(name: string): RequestLocal<T> {

@@ -36,7 +36,28 @@ function forms(): typeof import("./form-data.ts") {
   return require("./form-data.ts") as typeof import("./form-data.ts");
 }
 
-/** One request. `Params` is what its route has as parameters. */
+/**
+ * One request. `Params` is what its route has as parameters.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { type HttpHandler, json, serveHttp } from "millrace/http";
+ *
+ * const count: HttpHandler = function* (request) {
+ *   const words = (yield* request.text()).split(" ");
+ *   return json({ method: request.method, lang: request.query.get("lang"), words: words.length });
+ * };
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const asked = fetch(`http://127.0.0.1:${listener.port}/?lang=en`, { method: "POST", body: "rye and oats" });
+ *   const client = until(asked.then((response) => response.json()));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, count) });
+ *   console.log(value); // => { method: "POST", lang: "en", words: 3 }
+ * }).promise;
+ * ```
+ */
 export class HttpRequest<out Params extends object = Readonly<Record<string, string>>> {
   /** Parameters of the route that matched, percent-decoded where that is possible; empty without a router. */
   readonly params: Params = NO_PARAMS as Params;
@@ -206,13 +227,30 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
 
   /**
    * The parts of a multipart form as they come, one at a time in memory.
-   *
-   * ```ts
-   * const parts = request.parts();
-   * for (let part; (part = yield* parts.next()) !== null;) yield* store(part.fileName, part.bytes);
-   * ```
-   *
    * @throws Rejection: 415 for a body of another type, 400 when its boundary is missing.
+   *
+   * @example
+   * ```ts
+   * import { listen, race, run, until } from "millrace";
+   * import { type HttpHandler, json, serveHttp } from "millrace/http";
+   *
+   * const upload: HttpHandler = function* (request) {
+   *   const stored: Record<string, number> = {};
+   *   const parts = request.parts();
+   *   for (let part; (part = yield* parts.next()) !== null; ) stored[part.fileName ?? part.name] = part.bytes.length;
+   *   return json(stored);
+   * };
+   *
+   * const body = new FormData();
+   * body.append("grain", "rye");
+   * body.append("picture", new File(["GIF89a"], "mill.gif"));
+   * await run(function* () {
+   *   const listener = yield* listen({ port: 0 });
+   *   const asked = fetch(`http://127.0.0.1:${listener.port}/`, { method: "POST", body });
+   *   const client = until(asked.then((response) => response.json()));
+   *   console.log((yield* race({ client, server: serveHttp(listener, upload) })).value); // => { grain: 3, "mill.gif": 6 }
+   * }).promise;
+   * ```
    */
   parts(limits: FormLimits = {}): FormParts {
     return forms().readParts(this.#form(), limits);

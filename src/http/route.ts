@@ -37,8 +37,13 @@ export type GroupedRoute<Prefix extends string, Pattern extends string> = readon
 /**
  * One route, typed by its pattern, for a list that is made apart from its router. In the list of `router([...])` itself the plain form does.
  *
+ * @example
  * ```ts
+ * import { router, type Route, route, text } from "millrace/http";
+ *
  * const routes: Route[] = [route("GET", "/users/:id", (request) => text(request.params.id))];
+ * const handler = router([...routes, ["GET", "/", () => text("welcome")]]);
+ * console.log(routes[0]?.[1], typeof handler); // => "/users/:id", "function"
  * ```
  */
 export function route<const Pattern extends string>(
@@ -54,17 +59,28 @@ export function route<const Pattern extends string>(
 /**
  * Routes under a common prefix, which may have parameters of its own, as routes of the router around: write `...group(...)` in its list. What
  * `middleware` there is stands around each of their handlers; a path or method that none of them has is the router's affair.
+ * @throws TypeError for a prefix that does not begin with a slash, or that ends with one, and for a pattern that does not begin with one.
  *
+ * @example
  * ```ts
- * router([
+ * import { listen, race, run, until } from "millrace";
+ * import { group, router, serveHttp, text } from "millrace/http";
+ *
+ * const handler = router([
  *   ["GET", "/", () => text("welcome")],
  *   ...group("/shops/:shop", [
  *     ["GET", "/", (request) => text(request.params.shop)],
  *     ["GET", "/items/:item", ({ params }) => text(`${params.item} of ${params.shop}`)],
  *   ]),
  * ]);
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const asked = fetch(`http://127.0.0.1:${listener.port}/shops/mill/items/rye`);
+ *   const client = until(asked.then((response) => response.text()));
+ *   console.log((yield* race({ client, server: serveHttp(listener, handler) })).value); // => "rye of mill"
+ * }).promise;
  * ```
- * @throws TypeError for a prefix that does not begin with a slash, or that ends with one, and for a pattern that does not begin with one.
  */
 export function group<const Prefix extends string, const Patterns extends readonly string[]>(
   prefix: Prefix,
@@ -87,12 +103,23 @@ export function group<const Prefix extends string, const Patterns extends readon
  *
  * Other routes of the router around come first where they are more specific. A path or method that the handler does not have is its own
  * affair: nothing falls back to the router around.
- *
- * ```ts
- * const admin = router([["GET", "/users", listUsers]]);
- * router([mount("/admin", use([onlyAdmins], admin)), ["GET", "/", () => text("welcome")]]);
- * ```
  * @throws TypeError for a prefix that is none.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { mount, router, serveHttp, text } from "millrace/http";
+ *
+ * const admin = router([["GET", "/users", (request) => text(`${request.localPath} below ${request.path}`)]]);
+ * const handler = router([mount("/admin", admin), ["GET", "/", () => text("welcome")]]);
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/admin/users`).then((response) => response.text()));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, handler) });
+ *   console.log(value); // => "/users below /admin/users"
+ * }).promise;
+ * ```
  */
 export function mount<const Prefix extends string>(prefix: Prefix, handler: HttpHandler<PathParams<Prefix>>): Route {
   const base = baseOf(prefix, "mount a handler at");

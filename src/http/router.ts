@@ -24,16 +24,29 @@ export interface RouterOptions {
  * Patterns are those of rou3 and begin with a slash; {@link PathParams} tells what `request.params` then has. Paths are matched as they were
  * sent: with their case, without decoding, `.` and `..` and empty segments left in; one slash at the end makes no difference. Parameters are
  * percent-decoded after that, once, so one may hold a slash (`%2F`); one that cannot be decoded stays as sent.
+ * @throws TypeError for a method or pattern that is none, and for two routes that match the same paths; RangeError for a limit that is none.
  *
+ * @example
  * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { json, router, serveHttp, text } from "millrace/http";
+ *
  * const handler = router([
  *   ["GET", "/users/:id", (request) => text(`user ${request.params.id}`)],
  *   ["GET", "/users/me", () => text("you")], // beats :id, though it stands behind it
- *   [["PUT", "PATCH"], "/users/:id", updateUser, { bodyBytesMax: 64 * 1024, lengthRequired: true }],
- *   mount("/admin", admin),
+ *   [["PUT", "PATCH"], "/users/:id", function* (request) {
+ *     return json(yield* request.json());
+ *   }, { bodyBytesMax: 64 * 1024 }],
  * ]);
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const get = (path: string) => fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
+ *   const client = until(Promise.all(["/users/7", "/users/me", "/nobody"].map(get)));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, handler) });
+ *   console.log(value); // => ["user 7", "you", "Not Found\n"]
+ * }).promise;
  * ```
- * @throws TypeError for a method or pattern that is none, and for two routes that match the same paths; RangeError for a limit that is none.
  */
 export function router<const Patterns extends readonly string[]>(
   routes: { readonly [Index in keyof Patterns]: Route<Patterns[Index]> },

@@ -74,6 +74,19 @@ export interface HttpOptions extends Partial<HttpLimits> {
 /**
  * Serves HTTP/1.1 until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
  * @throws ListenError when the address cannot be bound.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { serveHttp, text } from "millrace/http";
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const server = serveHttp(listener, (request) => text(`hello ${request.query.get("name")}`), { headMs: 5_000 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/?name=ada`).then((response) => response.text()));
+ *   console.log((yield* race({ client, server })).value); // => "hello ada"
+ * }).promise;
+ * ```
  */
 export function serveHttp(
   where: Listener | ListenOptions,

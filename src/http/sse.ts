@@ -51,13 +51,27 @@ export interface EventWriter {
  * An event stream: `body` runs until it returns, which ends the stream, or until the client is gone, which cancels it. Browsers come again after
  * either; a reply of status 204 stops them.
  *
- * ```ts
- * sse(function* (events) {
- *   for (let news; (news = yield* feed.receive()) !== null;) yield* events.send({ data: JSON.stringify(news) });
- * })
- * ```
- *
  * Never cached, unless `init` has a Cache-Control of its own. @throws ProtocolError, RangeError for a heartbeat that is no time.
+ *
+ * @example
+ * ```ts
+ * import { channel, listen, race, run, until } from "millrace";
+ * import { serveHttp, sse } from "millrace/http";
+ *
+ * const [sender, news] = channel<string>(10);
+ * const feed = () =>
+ *   sse(function* (events) {
+ *     for (let item: string | null; (item = yield* news.receive()) !== null; ) yield* events.send({ data: item });
+ *   });
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then((response) => response.text()));
+ *   sender.trySend("bread is ready");
+ *   sender.close(); // browsers would come again now
+ *   console.log((yield* race({ client, server: serveHttp(listener, feed) })).value); // => "data: bread is ready\n\n"
+ * }).promise;
+ * ```
  */
 export function sse(body: (events: EventWriter) => Operation<unknown>, init: SseInit = {}): Reply {
   const { heartbeatMs = HEARTBEAT_MS } = init;

@@ -28,7 +28,32 @@ export interface TryWriteOptions {
   pendingBytesMax?: number;
 }
 
-/** A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time. */
+/**
+ * A byte stream to a peer, made by `listen`, `serve` or `connect`. One task may read and one may write at a time.
+ *
+ * @example
+ * ```ts
+ * import { type Conn, connect, listen, race, run, serve, type Steps } from "millrace";
+ *
+ * function* greet(conn: Conn): Steps<void> {
+ *   yield* conn.write("name? ");
+ *   const name = yield* conn.readLine({ max: 100 });
+ *   if (name !== null) yield* conn.write(`hello ${name}\n`);
+ * } // what was written is sent, and the connection closed, when its handler ends
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: listener.port });
+ *     yield* conn.readUntil("? ");
+ *     yield* conn.write("ada\n");
+ *     return yield* conn.readLine();
+ *   };
+ *   const { value } = yield* race({ client, server: serve(listener, greet) });
+ *   console.log(value); // => "hello ada"
+ * }).promise;
+ * ```
+ */
 export class Conn extends ConnState implements Disposable {
   // The leaves that every message uses are made once, on first use, and handed out again when they are over.
   #readLeaf: ReadLeaf | null = null;
@@ -125,12 +150,21 @@ export class Conn extends ConnState implements Disposable {
    * Accepts `data` as {@link write} does, if fewer than `pendingBytesMax` bytes wait for the peer. Gives false, and has accepted nothing, when more wait, and
    * when the connection takes no bytes any more. Never parks, and may be called from any task or callback: for what goes to many at once, of
    * whom none may hold up the others. It does not queue: what it accepts leaves before the bytes of a task that waits in `write`.
-   *
-   * ```ts
-   * for (const member of members) if (!member.tryWrite(line)) member.terminate(); // it reads too slowly, or is gone
-   * ```
-   *
    * @throws RangeError when `pendingBytesMax` is no whole number from 1 on.
+   *
+   * @example
+   * ```ts
+   * import { connect, listen, run } from "millrace";
+   *
+   * await run(function* () {
+   *   using listener = yield* listen({ port: 0 });
+   *   using conn = yield* connect({ port: listener.port });
+   *   console.log(conn.tryWrite("news\n")); // => true
+   *   // Nothing has left yet: these five bytes are too many for whoever allows one.
+   *   console.log(conn.tryWrite("more\n", { pendingBytesMax: 1 })); // => false
+   *   yield* conn.flush();
+   * }).promise;
+   * ```
    */
   tryWrite(data: Uint8Array | string, options: TryWriteOptions = {}): boolean {
     const { pendingBytesMax = OUTBOX_HIGH_WATER_BYTES } = options;

@@ -14,12 +14,21 @@ import { tlsClientFault } from "./tls.ts";
  * Connects to a host and port, or to a unix path; parks until the connection stands, over TLS until its handshake is done and the server's
  * certificate verified. A name is tried at all of its addresses, IPv6 and IPv4 side by side. A connect that fails, is cancelled or runs out of
  * time leaves no socket behind.
- *
- * ```ts
- * using conn = yield* connect({ hostname: "example.org", port: 443, tls: { alpn: ["http/1.1"] }, timeoutMs: 5_000 });
- * yield* conn.write("GET / HTTP/1.0\r\nHost: example.org\r\n\r\n");
- * ```
  * @throws ConnectError when it cannot be made: `reason` says why, `attempts` which addresses were tried. RangeError for numbers that are none.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * await simulate(function* () {
+ *   using listener = yield* listen({ hostname: "mill.example", port: 7000 });
+ *   using conn = yield* connect({ hostname: "mill.example", port: 7000, timeoutMs: 5_000 });
+ *   yield* conn.write("hello\n");
+ *   using peer = yield* listener.accept();
+ *   console.log(yield* peer!.readLine()); // => "hello"
+ * });
+ * ```
  */
 export function connect(options: ConnectOptions): Operation<Conn> {
   if (options.timeoutMs !== undefined) assertMs(options.timeoutMs, "Cannot connect within a time");

@@ -2,7 +2,25 @@
 
 import { MillraceError } from "../core/errors.ts";
 
-/** The connection broke: the peer reset it, or it vanished while bytes were still to be sent. */
+/**
+ * The connection broke: the peer reset it, or it vanished while bytes were still to be sent.
+ *
+ * @example
+ * ```ts
+ * import { ConnectionLostError, listen } from "millrace";
+ * import { SimPeer, Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * const reading = world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   const peer = SimPeer.connect(world.host, { port: 7000 });
+ *   using conn = yield* listener.accept();
+ *   peer.reset();
+ *   yield* conn!.read();
+ * });
+ * await reading.catch((error: unknown) => console.log(error instanceof ConnectionLostError)); // => true
+ * ```
+ */
 export class ConnectionLostError extends MillraceError {
   override name = "ConnectionLostError";
   constructor(message: string, options?: ErrorOptions) {
@@ -10,7 +28,23 @@ export class ConnectionLostError extends MillraceError {
   }
 }
 
-/** We closed the connection, or its write side, ourselves; the operation came too late. */
+/**
+ * We closed the connection, or its write side, ourselves; the operation came too late.
+ *
+ * @example
+ * ```ts
+ * import { ConnectionClosedError, connect, listen } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * const writing = simulate(function* () {
+ *   using _listener = yield* listen({ port: 7000 });
+ *   using conn = yield* connect({ port: 7000 });
+ *   yield* conn.end();
+ *   yield* conn.write("one thing more");
+ * });
+ * await writing.catch((error: unknown) => console.log(error instanceof ConnectionClosedError)); // => true
+ * ```
+ */
 export class ConnectionClosedError extends MillraceError {
   override name = "ConnectionClosedError";
   constructor(message: string) {
@@ -18,7 +52,26 @@ export class ConnectionClosedError extends MillraceError {
   }
 }
 
-/** The peer's stream ended in the middle of what `readExactly`, `readUntil` or `readLine` was reading. */
+/**
+ * The peer's stream ended in the middle of what `readExactly`, `readUntil` or `readLine` was reading.
+ *
+ * @example
+ * ```ts
+ * import { listen, UnexpectedEndError } from "millrace";
+ * import { SimPeer, Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * const reading = world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   const peer = SimPeer.connect(world.host, { port: 7000 });
+ *   peer.send("half a li");
+ *   peer.shutdown();
+ *   using conn = yield* listener.accept();
+ *   yield* conn!.readLine();
+ * });
+ * await reading.catch((error: unknown) => console.log(error instanceof UnexpectedEndError)); // => true
+ * ```
+ */
 export class UnexpectedEndError extends MillraceError {
   override name = "UnexpectedEndError";
   constructor(message: string) {
@@ -26,7 +79,24 @@ export class UnexpectedEndError extends MillraceError {
   }
 }
 
-/** A delimiter did not come within the bytes allowed. The bytes stay in the connection. */
+/**
+ * A delimiter did not come within the bytes allowed. The bytes stay in the connection.
+ *
+ * @example
+ * ```ts
+ * import { LineTooLongError, listen } from "millrace";
+ * import { SimPeer, Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * const reading = world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   SimPeer.connect(world.host, { port: 7000 }).send("a line that does not end");
+ *   using conn = yield* listener.accept();
+ *   yield* conn!.readLine({ max: 10 });
+ * });
+ * await reading.catch((error: unknown) => console.log(error instanceof LineTooLongError)); // => true
+ * ```
+ */
 export class LineTooLongError extends MillraceError {
   override name = "LineTooLongError";
   constructor(message: string) {
@@ -34,7 +104,22 @@ export class LineTooLongError extends MillraceError {
   }
 }
 
-/** An address cannot be listened at. `reason` is the system's error code, such as `EADDRINUSE`. */
+/**
+ * An address cannot be listened at. `reason` is the system's error code, such as `EADDRINUSE`.
+ *
+ * @example
+ * ```ts
+ * import { listen, ListenError, run } from "millrace";
+ *
+ * const twice = run(function* () {
+ *   using first = yield* listen({ port: 0 });
+ *   yield* listen({ port: first.port });
+ * });
+ * await twice.promise.catch((error: unknown) => {
+ *   console.log(error instanceof ListenError && error.reason); // => "EADDRINUSE"
+ * });
+ * ```
+ */
 export class ListenError extends MillraceError {
   override name = "ListenError";
   readonly reason: string;
@@ -44,7 +129,25 @@ export class ListenError extends MillraceError {
   }
 }
 
-/** TLS did not come about on a connection that is there. `reason` is a code, such as `CERT_HAS_EXPIRED`. The connection is gone. */
+/**
+ * TLS did not come about on a connection that is there. `reason` is a code, such as `CERT_HAS_EXPIRED`. The connection is gone.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, race, serve, startTls, TlsError } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * const shaking = simulate(function* () {
+ *   const listener = yield* listen({ port: 587 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 587 });
+ *     yield* startTls(conn, { serverName: "mail.example" });
+ *   };
+ *   yield* race({ client, server: serve(listener, (conn) => conn.write("500 no TLS here\n")) });
+ * });
+ * await shaking.catch((error: unknown) => console.log(error instanceof TlsError)); // => true
+ * ```
+ */
 export class TlsError extends MillraceError {
   override name = "TlsError";
   readonly reason: string;
@@ -62,7 +165,24 @@ export interface ConnectAttempt {
   readonly reason: string;
 }
 
-/** A connection could not be made. */
+/**
+ * A connection could not be made.
+ *
+ * @example
+ * ```ts
+ * import { connect, ConnectError } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * await simulate(function* () {
+ *   try {
+ *     yield* connect({ hostname: "mill.example", port: 7000 });
+ *   } catch (error) {
+ *     if (!(error instanceof ConnectError)) throw error;
+ *     console.log(error.address, error.reason); // => "mill.example:7000", "ECONNREFUSED"
+ *   }
+ * });
+ * ```
+ */
 export class ConnectError extends MillraceError {
   override name = "ConnectError";
   /** What was to be connected to, as people read it: `example.org:443`. */

@@ -14,12 +14,20 @@ import type { NetHost, StalePath } from "./transport.ts";
 /**
  * Binds an address; the listener is open when the operation is over. A unix path that a dead process has left is taken over, one on which somebody
  * answers is not, nor is a file that is no socket.
- *
- * ```ts
- * using listener = yield* listen({ unix: "/run/app.sock", unixMode: 0o660, connectionsMax: 500 });
- * for (let conn: Conn | null; (conn = yield* listener.accept()) !== null;) greet(conn);
- * ```
  * @throws ListenError when the address cannot be bound, or when the key or certificate of `tls` cannot be used. RangeError for numbers that are none.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, run } from "millrace";
+ *
+ * await run(function* () {
+ *   using listener = yield* listen({ port: 0, connectionsMax: 500 }); // 0: any free port
+ *   using client = yield* connect({ port: listener.port });
+ *   yield* client.write("hello\n");
+ *   using conn = yield* listener.accept(); // null once the listener is closed
+ *   if (conn !== null) console.log(yield* conn.readLine()); // => "hello"
+ * }).promise;
+ * ```
  */
 export function listen(options: ListenOptions): Operation<Listener> {
   assertAdmission(options);

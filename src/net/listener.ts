@@ -39,7 +39,22 @@ export interface ListenerStatistics {
   readonly handshakes?: { readonly pending: number; readonly failed: number };
 }
 
-/** A bound address. */
+/**
+ * A bound address.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, run } from "millrace";
+ *
+ * await run(function* () {
+ *   using listener = yield* listen({ port: 0 });
+ *   console.log(listener.address === `127.0.0.1:${listener.port}`); // => true
+ *   using _client = yield* connect({ port: listener.port });
+ *   using _conn = yield* listener.accept();
+ *   console.log(listener.statistics().open); // => 1
+ * }).promise;
+ * ```
+ */
 export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /** Port that was bound; 0 for a unix socket. */
   readonly port: number;
@@ -100,11 +115,20 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /**
    * Shows another certificate to those who connect from now on: no restart, and connections that stand go on with the old one. All else of `tls`
    * stays as it was. When it throws, everything stays.
-   *
-   * ```ts
-   * listener.reloadTls({ key: readFileSync("key.pem"), cert: readFileSync("cert.pem") });
-   * ```
    * @throws ListenError when the listener has no TLS, or when key and certificate cannot be used.
+   *
+   * @example
+   * ```ts
+   * import { connect, listen } from "millrace";
+   * import { simulate } from "millrace/sim";
+   *
+   * await simulate(function* () {
+   *   using listener = yield* listen({ port: 443, tls: { key: "old", cert: "old" } });
+   *   listener.reloadTls({ key: "new", cert: "new" }); // on Bun: what the files hold now
+   *   using conn = yield* connect({ port: 443, tls: { ca: "new" } });
+   *   console.log(conn.tls?.verified); // => true
+   * });
+   * ```
    */
   reloadTls(identity: TlsIdentity): void {
     const attempt = `Cannot reload the certificate of ${this.address}`;

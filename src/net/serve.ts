@@ -33,6 +33,26 @@ export interface ServeOptions {
 /**
  * Serves connections until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
  * @throws ListenError when the address cannot be bound.
+ *
+ * @example
+ * ```ts
+ * import { type Conn, connect, listen, race, run, serve, type Steps } from "millrace";
+ *
+ * function* echo(conn: Conn): Steps<void> {
+ *   for (let line: string | null; (line = yield* conn.readLine()) !== null; ) yield* conn.write(`GOT:${line}\n`);
+ * }
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: listener.port });
+ *     yield* conn.write("hello\n");
+ *     return yield* conn.readLine();
+ *   };
+ *   const { value } = yield* race({ client, server: serve(listener, echo) }); // a cancel alone ends a server
+ *   console.log(value); // => "GOT:hello"
+ * }).promise;
+ * ```
  */
 export function serve(
   where: Listener | ListenOptions,

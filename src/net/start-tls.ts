@@ -33,14 +33,25 @@ export interface StartTlsOptions extends TlsClientOptions {
 /**
  * Turns a plain connection into a TLS one, as its client. Sends what was written first; parks until the handshake is done and the server's
  * certificate verified. `options.serverName` is the name that the certificate must have. Cancelled half-way, the connection is closed at once.
- *
- * ```ts
- * const conn = yield* connect({ hostname: "mail.example.org", port: 587 });
- * yield* conn.write("EHLO me\r\nSTARTTLS\r\n"); // ... and read up to the answer, 220, then:
- * yield* startTls(conn, { serverName: "mail.example.org" });
- * ```
  * @throws TlsError, and the connection is gone: `reason` says why, such as `CERT_HAS_EXPIRED`; also for bytes that came in plain text behind the
  * server's answer. BusyError when another task reads or writes, ConnectionLostError, ConnectionClosedError.
+ *
+ * @example
+ * ```ts
+ * import { acceptTls, connect, listen, race, serve, startTls } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * await simulate(function* () {
+ *   const listener = yield* listen({ hostname: "mail.example", port: 587 });
+ *   const server = serve(listener, (conn) => acceptTls(conn, { key: "key", cert: "cert" }));
+ *   const client = function* () {
+ *     using conn = yield* connect({ hostname: "mail.example", port: 587 }); // ... up to the answer to STARTTLS, then:
+ *     yield* startTls(conn, { serverName: "mail.example", ca: "cert" });
+ *     return conn.tls?.verified;
+ *   };
+ *   console.log((yield* race({ client, server })).value); // => true
+ * });
+ * ```
  */
 export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> {
   return new Once("startTls", () =>
@@ -56,16 +67,34 @@ export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> 
 /**
  * Turns a plain connection into a TLS one, as its server. Sends what was written first, such as the answer to STARTTLS; parks until the handshake
  * is done. Cancelled half-way, the connection is closed at once.
- *
- * ```ts
- * if (line === "STARTTLS") {
- *   yield* conn.write("220 go ahead\r\n");
- *   yield* acceptTls(conn, { key, cert });
- *   // Forget all that the client has said so far: it came in plain text.
- * }
- * ```
  * @throws TlsError, and the connection is gone: `reason` says why; `ERR_PLAINTEXT_AHEAD` for commands that the client, or somebody in between, has
  * sent in plain text behind the one that asked for TLS. BusyError when another task reads or writes, ConnectionLostError, ConnectionClosedError.
+ *
+ * @example
+ * ```ts
+ * import { acceptTls, type Conn, connect, listen, race, serve, startTls, type Steps } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * function* mail(conn: Conn): Steps<void> {
+ *   if ((yield* conn.readLine()) !== "STARTTLS") return;
+ *   yield* conn.write("220 go ahead\n");
+ *   yield* acceptTls(conn, { key: "key", cert: "cert" });
+ *   // Forget all that the client has said so far: it came in plain text.
+ *   console.log(conn.secure); // => true
+ * }
+ *
+ * await simulate(function* () {
+ *   const listener = yield* listen({ port: 587 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 587 });
+ *     yield* conn.write("STARTTLS\n");
+ *     yield* conn.readLine();
+ *     yield* startTls(conn, { serverName: "mail.example", ca: "cert" });
+ *     return yield* conn.read();
+ *   };
+ *   yield* race({ client, server: serve(listener, mail) });
+ * });
+ * ```
  */
 export function acceptTls(conn: Conn, options: TlsServerOptions): Operation<void> {
   return new Once("acceptTls", () =>

@@ -45,7 +45,21 @@ type Entry = { readonly file: SimFile } | { readonly target: string };
 /** Links followed before a path counts as a loop, as Linux does. */
 const LINKS_MAX = 40;
 
-/** A disk in memory. */
+/**
+ * A disk in memory.
+ *
+ * @example
+ * ```ts
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * const { files } = world.host;
+ * files.put("/srv/a.txt", "flour");
+ * files.put("/srv/large.bin", { size: 2 ** 40, read: (into) => into.fill(7) }); // computed, and not kept
+ * files.fail("/srv/a.txt", "read", "EIO"); // a disk that is about to die
+ * console.log(files.statistics.open); // => 0
+ * ```
+ */
 export class SimFiles implements FileStore {
   readonly #clock: Clock & { wallClock(): number };
   readonly #latencyMs: Range;

@@ -33,7 +33,19 @@ export interface SimHostOptions {
   captureContext?: () => ContextRestorer;
 }
 
-/** A world of its own: clock, chance, network. */
+/**
+ * A world of its own: clock, chance, network.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const { host, ...world } = new Simulation({ seed: 7 });
+ * console.log(host.now(), new Date(host.wallClock()).getUTCFullYear()); // => 0, 2026
+ * console.log(host.transport.listeners.length, Object.keys(world), typeof listen); // => 0, ["scheduler"], "function"
+ * ```
+ */
 export class SimHost implements NetHost {
   readonly development: boolean;
   readonly transport: SimTransport;

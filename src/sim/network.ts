@@ -25,7 +25,25 @@ export interface NetworkOptions {
   readonly silent?: readonly string[];
 }
 
-/** Nothing is left to chance: one latency, whole chunks, roomy buffers. For tests that count. */
+/**
+ * Nothing is left to chance: one latency, whole chunks, roomy buffers. For tests that count.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, now } from "millrace";
+ * import { CALM_NETWORK, simulate } from "millrace/sim";
+ *
+ * const took = await simulate(
+ *   function* () {
+ *     using _listener = yield* listen({ port: 7000 });
+ *     using _conn = yield* connect({ port: 7000 });
+ *     return now();
+ *   },
+ *   { network: { ...CALM_NETWORK, latencyMs: [30, 30] } },
+ * );
+ * console.log(took); // => 60
+ * ```
+ */
 export const CALM_NETWORK: NetworkOptions = {
   latencyMs: [0.1, 0.1],
   segmentBytes: [65_536, 65_536],
@@ -34,7 +52,25 @@ export const CALM_NETWORK: NetworkOptions = {
   spuriousDrainChance: 0,
 };
 
-/** Small buffers, small pieces, uneven latencies: nearly every write is short. For property tests with little data. */
+/**
+ * Small buffers, small pieces, uneven latencies: nearly every write is short. For property tests with little data.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "millrace";
+ * import { ROUGH_NETWORK, Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation({ seed: 7, network: ROUGH_NETWORK });
+ * await world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   using conn = yield* connect({ port: 7000 });
+ *   using peer = yield* listener.accept();
+ *   yield* conn.write("flour".repeat(1_000));
+ *   yield* peer!.readExactly(5_000); // in many small pieces
+ * });
+ * console.log(world.host.transport.statistics.reads > 50); // => true
+ * ```
+ */
 export const ROUGH_NETWORK: NetworkOptions = {
   latencyMs: [0, 20],
   segmentBytes: [1, 64],

@@ -27,15 +27,20 @@ export interface PeerEvent {
 /**
  * One end of a connection in a simulated world, driven by hand.
  *
+ * @example
  * ```ts
+ * import { listen, race, serve, sleep } from "millrace";
+ * import { SimPeer, Simulation } from "millrace/sim";
+ *
  * const world = new Simulation({ seed: 7 });
  * await world.run(function* () {
- *   // ... spawn a server on port 7000, then:
- *   const peer = SimPeer.connect(world.host, { port: 7000 });
- *   peer.send("hello\r\n");
- *   yield* sleep(100);
- *   expect(peer.text).toBe("GOT:hello\r\n");
- *   peer.reset();
+ *   const listener = yield* listen({ port: 7000 });
+ *   const client = function* () {
+ *     const peer = SimPeer.connect(world.host, { port: 7000 });
+ *     yield* sleep(100);
+ *     console.log(peer.text, peer.ended); // => "bye\n", true
+ *   };
+ *   yield* race({ client, server: serve(listener, (conn) => conn.write("bye\n")) });
  * });
  * ```
  */

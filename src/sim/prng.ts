@@ -10,7 +10,17 @@ export interface Prng {
   chance(probability: number): boolean;
 }
 
-/** Makes a generator that gives the same numbers for the same seed, on every machine. */
+/**
+ * Makes a generator that gives the same numbers for the same seed, on every machine.
+ *
+ * @example
+ * ```ts
+ * import { createPrng } from "millrace/sim";
+ *
+ * const [one, other] = [createPrng(7), createPrng(7)];
+ * console.log(one.between(1, 6) === other.between(1, 6), one.chance(1)); // => true, true
+ * ```
+ */
 export function createPrng(seed: number): Prng {
   let state = seed | 0;
   const splitmix = (): number => {

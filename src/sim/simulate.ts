@@ -7,7 +7,24 @@ import { Scheduler } from "../core/scheduler.ts";
 import { SimHost, type SimHostOptions } from "./host.ts";
 import type { Task } from "../core/task.ts";
 
-/** A simulated world with its scheduler. */
+/**
+ * A simulated world with its scheduler.
+ *
+ * @example
+ * ```ts
+ * import { now, sleep } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation({ seed: 7 });
+ * const slow = world.start(() => sleep(60_000));
+ * const quick = world.start(function* () {
+ *   yield* sleep(1_000);
+ *   return now() < 1_100;
+ * });
+ * await world.settle();
+ * console.log(await quick.promise, slow.ending, world.host.reports); // => true, "returned", []
+ * ```
+ */
 export class Simulation {
   readonly host: SimHost;
   readonly scheduler: Scheduler;
@@ -59,7 +76,23 @@ async function realTurn(jumps: number): Promise<void> {
   if (async) await value;
 }
 
-/** Runs `body` in a fresh simulated world and gives its value: `await simulate(function* () { ... }, { seed: 7 })`. */
+/**
+ * Runs `body` in a fresh simulated world and gives its value: `await simulate(function* () { ... }, { seed: 7 })`.
+ *
+ * @example
+ * ```ts
+ * import { random, sleep, type Steps } from "millrace";
+ * import { simulate } from "millrace/sim";
+ *
+ * function* thrown(): Steps<number> {
+ *   yield* sleep(random() * 60_000);
+ *   return Math.floor(random() * 6);
+ * }
+ *
+ * const [first, again] = [await simulate(thrown, { seed: 7 }), await simulate(thrown, { seed: 7 })];
+ * console.log(first === again); // => true
+ * ```
+ */
 export function simulate<T>(body: Body<T>, options: SimHostOptions = {}): Promise<T> {
   return new Simulation(options).run(body);
 }

@@ -19,7 +19,25 @@ export interface SocketWorld {
   readonly sockets: Set<SimSocket>;
 }
 
-/** A simulated socket. Beside what every raw socket does it can be inspected and made to fail. */
+/**
+ * A simulated socket. Beside what every raw socket does it can be inspected and made to fail.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * await world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   using conn = yield* connect({ port: 7000 });
+ *   using peer = yield* listener.accept();
+ *   yield* conn.write("flour");
+ *   yield* peer!.readExactly(5);
+ *   console.log(world.host.transport.sockets.map((socket) => socket.statistics.bytesRead).toSorted()); // => [0, 5]
+ * });
+ * ```
+ */
 export class SimSocket implements RawSocket, PipeEnd {
   /** What a handshake has agreed on. */
   tls: TlsDetails | null = null;

@@ -37,7 +37,25 @@ import { type Clock, drawTime } from "./pipe.ts";
 import { SimSocket, type SocketWorld } from "./socket.ts";
 import { clientSide, serverSide, SimHandshake } from "./tls.ts";
 
-/** Sockets in memory, on the virtual clock. */
+/**
+ * Sockets in memory, on the virtual clock.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "millrace";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const world = new Simulation();
+ * const { transport } = world.host;
+ * await world.run(function* () {
+ *   using listener = yield* listen({ port: 7000 });
+ *   using _conn = yield* connect({ port: 7000 });
+ *   using _peer = yield* listener.accept();
+ *   console.log(transport.sockets.length, transport.listeners.length); // => 2, 1
+ * });
+ * console.log(transport.sockets.length); // => 0
+ * ```
+ */
 export class SimTransport implements Transport {
   readonly #world: SocketWorld;
   readonly #listeners: Set<SimListener> = new Set();

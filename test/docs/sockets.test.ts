@@ -9,6 +9,7 @@ import { Program } from "../subprocess.ts";
 import { programsBelow } from "./support.ts";
 
 const [connecting = ""] = programsBelow("sockets.md", "Connecting");
+const [secure = ""] = programsBelow("sockets.md", "TLS");
 const [mail = ""] = programsBelow("sockets.md", "STARTTLS");
 
 describe("docs/sockets.md", () => {
@@ -28,6 +29,13 @@ describe("docs/sockets.md", () => {
       expect(yield* until(refused.line())).toBe(`127.0.0.1:${listener.port}: ECONNREFUSED`);
       yield* until(refused[Symbol.asyncDispose]());
     }).promise;
+  });
+
+  test("TLS prints what both ends have agreed on", async () => {
+    const [, shown] = /\/\/ (.*)$/m.exec(secure) ?? [];
+    await using program = Program.source(secure, { KEY: SELF_SIGNED.key, CERT: SELF_SIGNED.cert });
+    expect(await program.rest()).toEqual([shown ?? "what it shows"]);
+    expect(await program.exitCode()).toBe(0);
   });
 
   test("STARTTLS takes no command in plain text, and all of them over TLS", async () => {

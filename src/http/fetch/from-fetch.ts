@@ -28,9 +28,20 @@ export type FetchHandler = (request: Request, server: FetchServer) => Response |
  * Makes a handler of a Fetch handler, which runs unchanged. When the client leaves, `request.signal` aborts, and a stream that the handler has
  * answered with is cancelled; code of the handler that awaits something else runs on, as promises do.
  *
+ * @example
  * ```ts
- * const app = new Hono().get("/", (c) => c.text("Hello, World!"));
- * main(() => serveHttp({ port: 3000 }, fromFetch(app.fetch)));
+ * import { listen, race, run, until } from "millrace";
+ * import { fromFetch, serveHttp } from "millrace/http";
+ *
+ * // The `fetch` of an application of Hono or itty-router, say.
+ * const app = { fetch: async (request: Request) => new Response(new URL(request.url).pathname) };
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/loaves`).then((response) => response.text()));
+ *   const { value } = yield* race({ client, server: serveHttp(listener, fromFetch(app.fetch)) });
+ *   console.log(value); // => "/loaves"
+ * }).promise;
  * ```
  */
 export function fromFetch(handler: FetchHandler): HttpHandler<object> {

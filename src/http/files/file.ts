@@ -32,11 +32,32 @@ export interface FileOptions {
  *
  * Replace files that are being served by renaming new ones over them. What is written into a file while it is sent reaches the client in part,
  * and a file that shrinks meanwhile cuts the connection.
- *
- * ```ts
- * router([["GET", "/report", (request) => file(request, "reports/latest.pdf", { download: "report.pdf" })]]);
- * ```
  * @throws FileError when the file is there and cannot be opened or read; BodyLengthError when it shrinks
+ *
+ * @example
+ * ```ts
+ * import { connect, listen, race } from "millrace";
+ * import { file, router, serveHttp } from "millrace/http";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const handler = router([
+ *   ["GET", "/report", (request) => file(request, "/srv/latest.pdf", { download: "report.pdf" })],
+ * ]);
+ *
+ * const world = new Simulation();
+ * world.host.files.put("/srv/latest.pdf", "%PDF-");
+ * await world.run(function* () {
+ *   const listener = yield* listen({ port: 80 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 80 });
+ *     yield* conn.write("GET /report HTTP/1.1\r\nHost: mill\r\n\r\n");
+ *     return yield* conn.readUntil("\r\n\r\n%PDF-");
+ *   };
+ *   const { value } = yield* race({ client, server: serveHttp(listener, handler) });
+ *   const head = new TextDecoder().decode(value ?? new Uint8Array());
+ *   console.log(/^content-disposition: .*$/im.exec(head)?.[0]); // => 'Content-Disposition: attachment; filename="report.pdf"'
+ * });
+ * ```
  */
 export function* file(
   request: HttpRequest<object>,

@@ -42,9 +42,30 @@ export interface FilesOptions {
  * a `root` that is one itself and is set to another folder while the server runs. Names with a backslash, a colon, a control character, or a
  * dot or space at their end are not found, on any system.
  *
+ * @example
  * ```ts
- * const site = files("public", { cacheControl: (path) => (path.startsWith("assets/") ? "max-age=31536000, immutable" : "no-cache") });
- * router([["GET", "/api/time", time], mount("/manual", files("docs")), ["GET", "/**", site]]);
+ * import { connect, listen, race } from "millrace";
+ * import { files, serveHttp } from "millrace/http";
+ * import { Simulation } from "millrace/sim";
+ *
+ * const site = files("/srv/site", {
+ *   cacheControl: (path) => (path.startsWith("assets/") ? "max-age=31536000, immutable" : "no-cache"),
+ * });
+ *
+ * const world = new Simulation();
+ * world.host.files.put("/srv/site/index.html", "<h1>Mill</h1>");
+ * await world.run(function* () {
+ *   const listener = yield* listen({ port: 80 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 80 });
+ *     yield* conn.write("GET / HTTP/1.1\r\nHost: mill\r\n\r\nGET /../key.pem HTTP/1.1\r\nHost: mill\r\n\r\n");
+ *     const first = yield* conn.readLine();
+ *     yield* conn.readUntil("<h1>Mill</h1>");
+ *     return [first, yield* conn.readLine()];
+ *   };
+ *   const { value } = yield* race({ client, server: serveHttp(listener, site) });
+ *   console.log(value); // => ["HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found"]
+ * });
  * ```
  */
 export function files(root: string, options: FilesOptions = {}): HttpHandler {

@@ -37,7 +37,26 @@ export type RejectionCode =
 /** The statuses that bad input is answered with. */
 export type RejectionStatus = 400 | 405 | 408 | 411 | 413 | 414 | 415 | 417 | 421 | 431 | 501 | 505;
 
-/** Thrown by the readers when a request breaks a rule or a limit: answer `status` and close. */
+/**
+ * Thrown by the readers when a request breaks a rule or a limit: answer `status` and close.
+ *
+ * @example
+ * ```ts
+ * import { listen, race, run, until } from "millrace";
+ * import { type Rejection, router, serveHttp, text } from "millrace/http";
+ *
+ * const handler = router([["GET", "/", () => text("welcome")]]);
+ *
+ * await run(function* () {
+ *   const listener = yield* listen({ port: 0 });
+ *   const onRejection = ({ status, code }: Rejection) => {
+ *     console.log(status, code); // => 405, "ERR_HTTP_METHOD_NOT_ALLOWED"
+ *   };
+ *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`, { method: "DELETE" }));
+ *   yield* race({ client, server: serveHttp(listener, handler, { onRejection }) });
+ * }).promise;
+ * ```
+ */
 export class Rejection extends MillraceError {
   override name = "Rejection";
   declare readonly code: RejectionCode;
