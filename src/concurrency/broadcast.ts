@@ -80,7 +80,7 @@ export interface Broadcast<T> extends Disposable {
  *     const subscription = news.subscribe();
  *     tasks.spawn(function* () {
  *       using own = subscription;
- *       for (let line: string | null; (line = yield* own.receive()) !== null; ) {
+ *       for (let line: string | null; (line = yield* own.receive()) !== null;) {
  *         console.log(line); // => "bread is ready"
  *       }
  *     });

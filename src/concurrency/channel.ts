@@ -133,7 +133,7 @@ export interface Receiver<out T> extends Disposable {
  *       using orders = sender; // closed with this task, however it ends
  *       for (const order of ["rye", "oats"]) yield* orders.send(order);
  *     });
- *     for (let order: string | null; (order = yield* receiver.receive()) !== null; ) {
+ *     for (let order: string | null; (order = yield* receiver.receive()) !== null;) {
  *       console.log(order); // => "rye", "oats"
  *     }
  *   }),

@@ -32,7 +32,7 @@ export interface Items<out T> extends Disposable {
  *
  * await run(function* () {
  *   using items = each(rows());
- *   for (let row: string | null; (row = yield* items.next()) !== null; ) console.log(row); // => "rye", "oats"
+ *   for (let row: string | null; (row = yield* items.next()) !== null;) console.log(row); // => "rye", "oats"
  * }).promise;
  * ```
  */

@@ -16,7 +16,10 @@ import type { Kernel, Task, Wait } from "../core/task.ts";
  * import { run, timeout, until } from "millrace";
  *
  * await run(function* () {
- *   const response = yield* timeout(2_000, until((signal) => fetch("data:text/plain,flour", { signal })));
+ *   const response = yield* timeout(
+ *     2_000,
+ *     until((signal) => fetch("data:text/plain,flour", { signal })),
+ *   );
  *   console.log(yield* until(response.text())); // => "flour"
  * }).promise;
  * ```

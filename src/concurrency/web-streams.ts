@@ -18,7 +18,7 @@ import { until } from "./until.ts";
  *
  * await run(function* () {
  *   using chunks = fromReadable(new Blob(["flour"]).stream());
- *   for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null; ) {
+ *   for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null;) {
  *     console.log(chunk.length); // => 5
  *   }
  * }).promise;
@@ -131,7 +131,7 @@ export function fromWritable<T>(stream: WritableStream<T>): StreamSink<T> {
  * await run(() =>
  *   scope(function* (tasks) {
  *     const stream = toWritable<Uint8Array>(tasks, function* (chunks) {
- *       for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null; ) {
+ *       for (let chunk: Uint8Array | null; (chunk = yield* chunks.next()) !== null;) {
  *         console.log(chunk.length); // => 5
  *       }
  *     });

@@ -35,8 +35,13 @@ export type RouteParams = Readonly<Record<string, string>>;
  *
  * await run(function* () {
  *   const listener = yield* listen({ port: 0 });
- *   const handler = router([["GET", "/rye", plain], ["GET", "/oats", promising], ["GET", "/:grain", waiting]]);
- *   const get = (path: string) => fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
+ *   const handler = router([
+ *     ["GET", "/rye", plain],
+ *     ["GET", "/oats", promising],
+ *     ["GET", "/:grain", waiting],
+ *   ]);
+ *   const get = (path: string) =>
+ *     fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
  *   const client = until(Promise.all(["/rye", "/oats", "/spelt"].map(get)));
  *   console.log((yield* race({ client, server: serveHttp(listener, handler) })).value); // => ["rye", "oats", "spelt"]
  * }).promise;
@@ -66,7 +71,13 @@ export type HttpHandler<Params extends object = RouteParams> = (request: HttpReq
  * await run(function* () {
  *   const listener = yield* listen({ port: 0 });
  *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then((response) => response.text()));
- *   yield* race({ client, server: serveHttp(listener, use([timed], () => text("flour"))) });
+ *   yield* race({
+ *     client,
+ *     server: serveHttp(
+ *       listener,
+ *       use([timed], () => text("flour")),
+ *     ),
+ *   });
  * }).promise;
  * ```
  */
@@ -96,8 +107,16 @@ export function* replyOf(request: HttpRequest<object>, result: HandlerResult): G
  *
  * await run(function* () {
  *   const listener = yield* listen({ port: 0 });
- *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`).then(({ headers }) => headers.get("x-served-by")));
- *   const { value } = yield* race({ client, server: serveHttp(listener, use([stamp], () => text("flour"))) });
+ *   const client = until(
+ *     fetch(`http://127.0.0.1:${listener.port}/`).then(({ headers }) => headers.get("x-served-by")),
+ *   );
+ *   const { value } = yield* race({
+ *     client,
+ *     server: serveHttp(
+ *       listener,
+ *       use([stamp], () => text("flour")),
+ *     ),
+ *   });
  *   console.log(value); // => "mill"
  * }).promise;
  * ```

@@ -24,7 +24,13 @@ import type { HttpHandler, RouteParams } from "./handler.ts";
  * await run(function* () {
  *   const listener = yield* listen({ port: 0 });
  *   const client = until(fetch(`http://127.0.0.1:${listener.port}/`));
- *   const { value } = yield* race({ client, server: serveHttp(listener, use([guard], () => text("flour"))) });
+ *   const { value } = yield* race({
+ *     client,
+ *     server: serveHttp(
+ *       listener,
+ *       use([guard], () => text("flour")),
+ *     ),
+ *   });
  *   console.log(value.status); // => 401
  * }).promise;
  * ```

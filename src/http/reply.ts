@@ -34,7 +34,8 @@ export interface StreamInit extends ReplyInit {
  * ```ts
  * import { type HttpHandler, Reply } from "millrace/http";
  *
- * const calendar: HttpHandler = () => new Reply("text/calendar", "BEGIN:VCALENDAR", { headers: { "cache-control": "no-store" } });
+ * const calendar: HttpHandler = () =>
+ *   new Reply("text/calendar", "BEGIN:VCALENDAR", { headers: { "cache-control": "no-store" } });
  * const { status, type, headers } = new Reply("text/calendar", "BEGIN:VCALENDAR", { status: 203 });
  * console.log(calendar.length, status, type, headers); // => 0, 203, "text/calendar", []
  * ```

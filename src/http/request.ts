@@ -237,7 +237,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
    * const upload: HttpHandler = function* (request) {
    *   const stored: Record<string, number> = {};
    *   const parts = request.parts();
-   *   for (let part; (part = yield* parts.next()) !== null; ) stored[part.fileName ?? part.name] = part.bytes.length;
+   *   for (let part; (part = yield* parts.next()) !== null;) stored[part.fileName ?? part.name] = part.bytes.length;
    *   return json(stored);
    * };
    *

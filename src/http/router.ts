@@ -34,14 +34,20 @@ export interface RouterOptions {
  * const handler = router([
  *   ["GET", "/users/:id", (request) => text(`user ${request.params.id}`)],
  *   ["GET", "/users/me", () => text("you")], // beats :id, though it stands behind it
- *   [["PUT", "PATCH"], "/users/:id", function* (request) {
- *     return json(yield* request.json());
- *   }, { bodyBytesMax: 64 * 1024 }],
+ *   [
+ *     ["PUT", "PATCH"],
+ *     "/users/:id",
+ *     function* (request) {
+ *       return json(yield* request.json());
+ *     },
+ *     { bodyBytesMax: 64 * 1024 },
+ *   ],
  * ]);
  *
  * await run(function* () {
  *   const listener = yield* listen({ port: 0 });
- *   const get = (path: string) => fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
+ *   const get = (path: string) =>
+ *     fetch(`http://127.0.0.1:${listener.port}${path}`).then((response) => response.text());
  *   const client = until(Promise.all(["/users/7", "/users/me", "/nobody"].map(get)));
  *   const { value } = yield* race({ client, server: serveHttp(listener, handler) });
  *   console.log(value); // => ["user 7", "you", "Not Found\n"]

@@ -61,7 +61,7 @@ export interface EventWriter {
  * const [sender, news] = channel<string>(10);
  * const feed = () =>
  *   sse(function* (events) {
- *     for (let item: string | null; (item = yield* news.receive()) !== null; ) yield* events.send({ data: item });
+ *     for (let item: string | null; (item = yield* news.receive()) !== null;) yield* events.send({ data: item });
  *   });
  *
  * await run(function* () {

@@ -39,7 +39,7 @@ export interface ServeOptions {
  * import { type Conn, connect, listen, race, run, serve, type Steps } from "millrace";
  *
  * function* echo(conn: Conn): Steps<void> {
- *   for (let line: string | null; (line = yield* conn.readLine()) !== null; ) yield* conn.write(`GOT:${line}\n`);
+ *   for (let line: string | null; (line = yield* conn.readLine()) !== null;) yield* conn.write(`GOT:${line}\n`);
  * }
  *
  * await run(function* () {

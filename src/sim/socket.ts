@@ -1,5 +1,4 @@
-// One end of a simulated connection: Bun's socket as it behaves on Linux, its traps included, on two pipes in memory. Each trap is one that
-// docs and tests of src/bun hold against the real thing.
+// One end of a simulated connection: Bun's socket as it behaves on Linux, its traps included, each of which a test holds against the real thing.
 //
 // Invariants. Callbacks come from events of the virtual clock, one a time, never from within another socket's call; only `closed`
 // also comes from inside this socket's own `end`, `terminate` and failing `write`. `closed` comes once and last. A chunk given to

@@ -1,6 +1,5 @@
-// The simulated network as a transport: the twin of src/bun/transport.ts. Addresses are names: any host name can be listened at, so that one
-// world may hold several machines, and a unix path is only a name too. Connections are made as kernels make them: the server's
-// end exists, and takes bytes, before `accept` sees it.
+// The simulated network as a transport: the twin of src/bun/transport.ts. Addresses are names: any host name can be listened at, so that one world may
+// hold several machines, and a unix path is a name too. As with kernels, the server's end exists, and takes bytes, before `accept` sees it.
 
 import { describeAddress, LOOPBACK } from "../net/address.ts";
 import { connectError, ListenError } from "../net/errors.ts";

@@ -92,11 +92,11 @@ function linksOf(file: string, text: string): Link[] {
 export function exportsOf(door: string, read: ReadText): Exported[] {
   const text = mask(read(door), "text");
   const own = [...text.matchAll(DECLARED)].map(([, , name = ""]) => declaration(name, true, door, read));
-  const links = linksOf(door, text);
-  return [
-    ...own,
-    ...links.map(({ theirs, ours, from, isType }) => ({ ...declaration(theirs, !isType, from, read), name: ours })),
-  ];
+  const handedOn = linksOf(door, text).map(({ theirs, ours, from, isType }) => {
+    const found = declaration(theirs, !isType, from, read);
+    return Object.assign(found, { name: ours });
+  });
+  return [...own, ...handedOn];
 }
 
 function declaration(name: string, asValue: boolean, file: string, read: ReadText): Exported {

@@ -7,7 +7,7 @@
 // What stands behind the arrow are the values, as JavaScript, that this line has printed when the example is over, in the order in which it
 // printed them: several after a loop. They are compared deeply. An example is over when its module is.
 
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localImports, Program, within } from "../subprocess.ts";
@@ -16,6 +16,8 @@ import type { Example } from "./doc-comments.ts";
 const ROOT = join(import.meta.dir, "../..");
 const PATIENCE_MS = 4_000;
 
+/** As in bunfig.toml. */
+const LINE_COLUMNS = 120;
 const PRINT = "console.log(";
 const ARROW = "; // => ";
 /** Ends its process. */
@@ -74,10 +76,22 @@ export function typeFaults(examples: readonly Example[]): string {
   return told;
 }
 
+/** The places of those examples that the formatter would change, in the width that is left in a comment. */
+export function formatFaults(examples: readonly Example[]): string[] {
+  using folder = new Folder();
+  const files = new Map(examples.map((example) => [folder.write(fileNameOf(example), example.code), example]));
+  const width = LINE_COLUMNS - " *  ".length;
+  const command = [process.execPath, "fmt", "--no-script", `--print-width=${width}`];
+  const { exitCode, stderr } = Bun.spawnSync(command, { cwd: folder.path });
+  if (exitCode !== 0) throw new Error(`Cannot format examples: ${stderr.toString()}`);
+  const changed = [...files].filter(([file, { code }]) => readFileSync(file, "utf8") !== code);
+  return changed.map(([, { file, line }]) => `${file}:${line}`);
+}
+
 /** The values that a line is said to print. */
 function shownBy(text: string, place: string): unknown[] {
   try {
-    // oxlint-disable-next-line typescript/no-implied-eval -- it stands in a comment of this repository, beside code that is run as well
+    // It stands in a comment of this repository, beside code that is run as well.
     return new Function(`return [${text}];`)() as unknown[];
   } catch (error) {
     throw new Error(`Cannot read what ${place} shows: ${text}`, { cause: error });

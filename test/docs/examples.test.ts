@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { blocksIn, type Example, type Exported, examplesIn, exportsOf } from "./doc-comments.ts";
-import { resultsShownIn, runExample, typeFaults } from "./example-runner.ts";
+import { formatFaults, resultsShownIn, runExample, typeFaults } from "./example-runner.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const DOORS = ["src/index.ts", "src/http/index.ts", "src/sim/index.ts"];
@@ -100,6 +100,10 @@ describe("examples", () => {
     { timeout: 60_000 },
   );
 
+  test("are formatted", () => {
+    expect(formatFaults(examples)).toEqual([]);
+  });
+
   test.each(examples.map((example) => [`${example.file}:${example.line} ${example.of}`, example] as const))(
     "%s",
     async (_, example) => {
@@ -118,6 +122,10 @@ describe("an example that is wrong", () => {
     ]);
     expect(faults).toContain("src/a.ts:9:7");
     expect(faults).toContain("TS2322");
+  });
+
+  test("is found when it is not formatted", () => {
+    expect(formatFaults([shown("f();"), { ...shown("f( );"), line: 9 }])).toEqual(["src/a.ts:9"]);
   });
 
   test.each([
