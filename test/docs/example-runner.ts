@@ -5,11 +5,14 @@
 //   console.log(first.name); // => "stop"
 //
 // What stands behind the arrow are the values, as JavaScript, that this line has printed when the example is over, in the order in which it
-// printed them: several after a loop. They are compared deeply. An example is over when its module is.
+// printed them: several after a loop. They are compared deeply. An example is
+// over when its module is, and leaves no task behind.
 
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bunScheduler } from "../../src/bun/scheduler.ts";
+import { describeTask } from "../../src/core/task.ts";
 import { localImports, Program, within } from "../subprocess.ts";
 import type { Example } from "./doc-comments.ts";
 
@@ -120,15 +123,20 @@ export async function runExample(example: Example): Promise<void> {
   if (OWNS_PROCESS.test(example.code)) return await runProgram(example, shown);
   using folder = new Folder();
   const recorder = `import { record as $record } from ${JSON.stringify(import.meta.path)};`;
-  const recording = inPlace({ ...example, code: example.code }, recorder)
+  const recording = inPlace(example, recorder)
     .split("\n")
     .map((text, index) => text.replace(PRINT, `$record(${index + 1}, `));
   printed.clear();
+  const { roots } = bunScheduler();
+  const before = new Set(roots);
   await within(
     import(folder.write(fileNameOf(example), localImports(recording.join("\n")))),
     `the end of the example ${example.file}:${example.line}`,
     PATIENCE_MS,
   );
+  const left = [...roots].filter((task) => !before.has(task));
+  if (left.length > 0)
+    throw new Error(`${example.file}:${example.line} is over and leaves tasks: ${left.map(describeTask).join(", ")}`);
   for (const [line, values] of shown) compare(`${example.file}:${line}`, printed.get(line) ?? [], values);
 }
 
