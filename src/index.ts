@@ -10,7 +10,9 @@ import type { Task } from "./core/task.ts";
 
 /**
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
- * test. `options` may be just its name. Touches no signals and never ends the process; programs use `main`.
+ * test. The first step is taken in a later turn of the loop. `options` may be just its name. Touches no signals and never ends the process;
+ * programs use `main`.
+ * @throws ProtocolError when `body` is no operation; what `body` itself throws before its first step.
  *
  * @example
  * ```ts
@@ -28,7 +30,8 @@ export function run<T>(body: Body<T>, options?: string | RunOptions): Task<T> {
 }
 
 /**
- * Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first.
+ * Watches every task of this process until the result is disposed of. One instrument at a time: a second one replaces the first. A hook that
+ * throws ends the process.
  *
  * @example
  * ```ts

@@ -25,8 +25,12 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 type SignalName = keyof typeof SIGNALS;
 
 /**
- * Runs `body` as the program and ends the process with it. Gives nothing to await: a program that waits at its top level hides from Bun that
- * nothing can happen any more, and a deadlock would hang instead of being reported.
+ * Runs `body` as the program and ends the process with it: exit code 0, or 1 after an error, which is printed. SIGINT and SIGTERM cancel it: 0 when
+ * everything drained in time, else 130 or 143; a second signal ends the process at once.
+ *
+ * Gives nothing to await: a program that waits at its top level hides from Bun that nothing can happen any more, and a deadlock would hang
+ * instead of being reported.
+ * @throws ProtocolError when `body` is no operation; what `body` itself throws before its first step.
  *
  * @example
  * ```ts

@@ -20,7 +20,7 @@ export interface Items<out T> extends Disposable {
 }
 
 /**
- * Goes through an async iterable, as `for await` would.
+ * Goes through an async iterable, as `for await` would, without running ahead: an item is asked for when a task waits for it. Does not park.
  *
  * @example
  * ```ts

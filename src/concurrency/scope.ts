@@ -81,7 +81,12 @@ export interface Scope {
 }
 
 /**
- * Runs `body` with a scope of its own; gives the body's value when it and all tasks spawned in the scope have ended. Rules: see the file's head.
+ * Runs `body`, in the caller's own task, with a scope to spawn tasks in; gives the body's value when it and all of them have ended. Parks until then.
+ *
+ * When a child or the body fails, the others are cancelled, and the first error leaves the scope as itself when they have ended; theirs hang on
+ * it (see `suppressedErrors`). A cancel from outside ends body and children and goes on outwards.
+ * @throws ScopeCancelledError when the scope was cancelled from inside before its body had finished, TimeoutError when its deadline passed
+ * before that, AggregateError in place of the first error with `errors: "all"`.
  *
  * @example
  * ```ts

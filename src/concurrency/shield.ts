@@ -13,6 +13,7 @@ import type { AnyTask, Task, Wait } from "../core/task.ts";
 /**
  * Runs `operation` as if the surrounding scope were not cancelled, for at most `graceMs` milliseconds from the moment on which the scope
  * is, or becomes, cancelled. When the grace runs out the surrounding `Cancelled` goes on inside. The place for a `yield*` in `finally`.
+ * @throws ProtocolError at once unless `graceMs` is a number
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
 // hang on it. They are kept beside the error and not in it, as it may be frozen, or somebody else's.
 
 /**
- * The other errors of the scope, `all` or `race` that `error` came out of, in the order in which they happened.
+ * The other errors of the scope, `all` or `race` that `error` came out of, in the order in which they happened; empty when there were none.
  *
  * @example
  * ```ts

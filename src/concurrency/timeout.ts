@@ -13,7 +13,8 @@ import type { Stepper, Task, Wait } from "../core/task.ts";
 
 /**
  * Runs `operation` for at most `ms` milliseconds, counted from its first wait. Deadlines nest and the nearest wins.
- * @throws TimeoutError when the deadline passed and the operation was stopped by it.
+ * An operation that needs no wait is never late.
+ * @throws TimeoutError when the deadline passed and the operation was stopped by it. ProtocolError at once unless `ms` is a number.
  *
  * @example
  * ```ts
@@ -36,6 +37,7 @@ export function timeout<T>(ms: number, operation: Body<T>): Operation<T> {
 
 /**
  * As {@link timeout}, but gives `undefined` when the deadline passed.
+ * @throws ProtocolError at once unless `ms` is a number
  *
  * @example
  * ```ts

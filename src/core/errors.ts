@@ -76,7 +76,7 @@ export class BusyError extends MillraceError {
 }
 
 /**
- * `timeout(ms, operation)` ran out of time.
+ * `timeout(ms, operation)` ran out of time, or a scope with a deadline did.
  *
  * @example
  * ```ts
@@ -99,7 +99,7 @@ export class TimeoutError extends MillraceError {
 }
 
 /**
- * A scope was cancelled from inside, so its body has no value to give.
+ * A scope was cancelled from inside, so its body has no value to give. Its `cause` is the reason that `cancel` was given.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ export class ScopeCancelledError extends MillraceError {
 }
 
 /**
- * A task that was joined had been cancelled, so it has no value to give.
+ * A task that was joined had been cancelled, so it has no value to give. Its `cause` is the reason that `cancel` was given.
  *
  * @example
  * ```ts

@@ -98,7 +98,9 @@ class RootSteps<T> extends Wait implements Stepper<T> {
 }
 
 /**
- * Milliseconds on the clock of the running task's host: real on Bun, virtual in a simulation.
+ * Milliseconds on the clock of the running task's host, with fractions: real on Bun, virtual in a simulation. It only goes forward, and its zero
+ * means nothing.
+ * @throws ReferenceError outside of tasks
  *
  * @example
  * ```ts
@@ -117,6 +119,7 @@ export function now(): number {
 
 /**
  * A number from 0 up to, not including, 1, from the running task's host: seeded in a simulation.
+ * @throws ReferenceError outside of tasks
  *
  * @example
  * ```ts

@@ -7,7 +7,9 @@ import { Timer, type TimerOwner } from "./timers.ts";
 import type { Task, Wait } from "./task.ts";
 
 /**
- * Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. @throws ProtocolError for NaN.
+ * Parks for at least `ms` milliseconds of the host's clock; up to 1 ms longer, as timers have whole ticks. For `Infinity` it parks for ever, for 0
+ * and less until its next turn.
+ * @throws ProtocolError at once unless `ms` is a number
  *
  * @example
  * ```ts

@@ -28,7 +28,7 @@ export interface StreamInit extends ReplyInit {
 }
 
 /**
- * What is sent back for one request.
+ * What is sent back for one request: data, which nothing has been done with yet. `text`, `json` and their like make one of the usual kinds.
  *
  * @example
  * ```ts
@@ -162,7 +162,7 @@ export function stream(body: StreamBody, init?: StreamInit): Reply {
 }
 
 /**
- * `reply` with `headers` behind its own.
+ * A reply like `reply`, with `headers` behind its own.
  *
  * @example
  * ```ts
@@ -177,7 +177,7 @@ export function withHeaders(reply: Reply, headers: NonNullable<ReplyInit["header
 }
 
 /**
- * No body at all.
+ * A reply without a body, by default 204.
  *
  * @example
  * ```ts

@@ -124,6 +124,7 @@ export class HttpRequest<out Params extends object = Readonly<Record<string, str
     return rest.query;
   }
 
+  /** The header fields, looked up by name when they are asked for; names in any case. */
   get headers(): RequestHeaders {
     this.#headers ??= new HeadFields(this.#present("the headers"));
     return this.#headers;

@@ -72,8 +72,10 @@ export interface HttpOptions extends Partial<HttpLimits> {
 }
 
 /**
- * Serves HTTP/1.1 until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
- * @throws ListenError when the address cannot be bound.
+ * Serves HTTP/1.1 until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time. An error of the handler is
+ * answered with 500 and told to `onError`. When the server is cancelled it accepts no more, lets requests that have begun finish for `graceMs`,
+ * and then cancels their handlers.
+ * @throws ListenError when the address cannot be bound, RangeError and TypeError for options that make no sense.
  *
  * @example
  * ```ts

@@ -66,8 +66,8 @@ export class Conn extends ConnState implements Disposable {
 
   /**
    * Reads what is there, at most `max` bytes; parks while nothing is. Gives `null` at the peer's FIN. The array is the caller's to keep.
-   * @throws ConnectionLostError after a reset, once all that had arrived was read; BusyError when another task reads; RangeError when `max` is no
-   * positive whole number.
+   * @throws ConnectionLostError after a reset, once all that had arrived was read; ConnectionClosedError after `close()` and `terminate()`; BusyError
+   * when another task reads; RangeError at once when `max` is no positive whole number.
    */
   read(max?: number): Operation<Uint8Array | null> {
     if (max !== undefined) assertCount(max, 1, "bytes at most");
@@ -133,7 +133,8 @@ export class Conn extends ConnState implements Disposable {
   /**
    * Accepts `data` (text as UTF-8) as a whole; parks first while more than the high-water mark waits for the peer. Accepted bytes leave at the end
    * of the pass. An array belongs to the connection until it is sent: do not change it before `flush()` has returned.
-   * @throws ConnectionLostError when the connection broke, ConnectionClosedError after `end()` or `close()`, BusyError when another task waits to write.
+   * @throws ConnectionLostError when the connection broke, ConnectionClosedError after `end()`, `close()` and `terminate()`, BusyError when another
+   * task waits to write.
    */
   write(data: Uint8Array | string): Operation<void> {
     const leaf = this.#writeLeaf;

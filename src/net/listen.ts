@@ -12,8 +12,8 @@ import { Listener, type ListenOptions } from "./listener.ts";
 import type { NetHost, StalePath } from "./transport.ts";
 
 /**
- * Binds an address; the listener is open when the operation is over. A unix path that a dead process has left is taken over, one on which somebody
- * answers is not, nor is a file that is no socket.
+ * Binds an address; the listener is open when the operation is over. Parks only to ask whether anybody answers on a unix path that is there: one that
+ * a dead process has left is taken over, one on which somebody answers is not, nor is a file that is no socket.
  * @throws ListenError when the address cannot be bound, or when the key or certificate of `tls` cannot be used. RangeError for numbers that are none.
  *
  * @example

@@ -31,8 +31,10 @@ export interface ServeOptions {
 }
 
 /**
- * Serves connections until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time.
- * @throws ListenError when the address cannot be bound.
+ * Serves connections until it is cancelled: `where` is a listener, or an address to listen at. Parks for the whole time. Each connection has a
+ * task that runs `handler`, and is closed when that ends; an error there is told to `onError` and ends nothing else. When the server is
+ * cancelled it accepts no more, lets the handlers finish for `graceMs`, and then cancels them.
+ * @throws ListenError when the address cannot be bound, RangeError for numbers that are none.
  *
  * @example
  * ```ts

@@ -46,7 +46,7 @@ type Entry = { readonly file: SimFile } | { readonly target: string };
 const LINKS_MAX = 40;
 
 /**
- * A disk in memory.
+ * A disk in memory: what the handlers of a simulated world read. Opening and reading take virtual time.
  *
  * @example
  * ```ts

@@ -34,7 +34,7 @@ export interface SimHostOptions {
 }
 
 /**
- * A world of its own: clock, chance, network.
+ * A world of its own: clock, chance, network, disk, signals. What a program would print is in `reports`.
  *
  * @example
  * ```ts

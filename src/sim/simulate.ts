@@ -8,7 +8,7 @@ import { SimHost, type SimHostOptions } from "./host.ts";
 import type { Task } from "../core/task.ts";
 
 /**
- * A simulated world with its scheduler.
+ * A simulated world with its scheduler: virtual time, a network and a disk of its own, and chance under a seed. Several may stand side by side.
  *
  * @example
  * ```ts
@@ -77,7 +77,7 @@ async function realTurn(jumps: number): Promise<void> {
 }
 
 /**
- * Runs `body` in a fresh simulated world and gives its value: `await simulate(function* () { ... }, { seed: 7 })`.
+ * Runs `body` in a fresh simulated world and gives its value. Rejects with what it throws, and with DeadlockError when nothing can happen any more.
  *
  * @example
  * ```ts

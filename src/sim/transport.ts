@@ -37,7 +37,7 @@ import { SimSocket, type SocketWorld } from "./socket.ts";
 import { clientSide, serverSide, SimHandshake } from "./tls.ts";
 
 /**
- * Sockets in memory, on the virtual clock.
+ * Sockets in memory, on the virtual clock: the network of a simulated world, for tests that count what was done to it.
  *
  * @example
  * ```ts
