@@ -7,7 +7,7 @@
  *
  * @example
  * ```ts
- * import { MillraceError, run, timeout, sleepForever } from "millrace";
+ * import { MillraceError, run, sleepForever, timeout } from "millrace";
  *
  * await run(function* () {
  *   try {

@@ -42,16 +42,18 @@ export interface OpenFile {
  *
  * @example
  * ```ts
- * import { FileError } from "millrace";
- * import { SimFiles, Simulation } from "millrace/sim";
+ * import { FileError, until } from "millrace";
+ * import { Simulation } from "millrace/sim";
  *
- * const { files } = new Simulation().host;
- * try {
- *   files.overwrite("/srv/page.html", "<p>late"); // never put there
- * } catch (error) {
- *   if (!(error instanceof FileError)) throw error;
- *   console.log(files instanceof SimFiles, error.reason); // => true, "ENOENT"
- * }
+ * const world = new Simulation();
+ * const { files } = world.host;
+ * files.put("/srv/a.txt", "flour");
+ * files.fail("/srv/a.txt", "open", "EACCES");
+ * await world
+ *   .run(() => until(files.open("/srv/a.txt")))
+ *   .catch((error: unknown) => {
+ *     console.log(error instanceof FileError && error.reason); // => "EACCES"
+ *   });
  * ```
  */
 export class FileError extends MillraceError {

@@ -32,12 +32,10 @@ export interface StreamInit extends ReplyInit {
  *
  * @example
  * ```ts
- * import { type HttpHandler, Reply } from "millrace/http";
+ * import { Reply } from "millrace/http";
  *
- * const calendar: HttpHandler = () =>
- *   new Reply("text/calendar", "BEGIN:VCALENDAR", { headers: { "cache-control": "no-store" } });
- * const { status, type, headers } = new Reply("text/calendar", "BEGIN:VCALENDAR", { status: 203 });
- * console.log(calendar.length, status, type, headers); // => 0, 203, "text/calendar", []
+ * const reply = new Reply("text/calendar", "BEGIN:VCALENDAR\n", { headers: { "cache-control": "no-store" } });
+ * console.log(reply.status, reply.headers); // => 200, [["cache-control", "no-store"]]
  * ```
  */
 export class Reply {

@@ -39,11 +39,13 @@ export type GroupedRoute<Prefix extends string, Pattern extends string> = readon
  *
  * @example
  * ```ts
- * import { router, type Route, route, text } from "millrace/http";
+ * import { type Route, route, text } from "millrace/http";
  *
- * const routes: Route[] = [route("GET", "/users/:id", (request) => text(request.params.id))];
- * const handler = router([...routes, ["GET", "/", () => text("welcome")]]);
- * console.log(routes[0]?.[1], typeof handler); // => "/users/:id", "function"
+ * const routes: Route[] = [
+ *   route("GET", "/users/:id", (request) => text(request.params.id)),
+ *   route("GET", "/users/:id/notes/:note", ({ params }) => text(`note ${params.note} of ${params.id}`)),
+ * ];
+ * console.log(routes.map(([method, pattern]) => `${method} ${pattern}`)[0]); // => "GET /users/:id"
  * ```
  */
 export function route<const Pattern extends string>(

@@ -18,15 +18,17 @@ import { tlsClientFault } from "./tls.ts";
  *
  * @example
  * ```ts
- * import { connect, listen } from "millrace";
+ * import { connect, listen, race, serve } from "millrace";
  * import { simulate } from "millrace/sim";
  *
  * await simulate(function* () {
- *   using listener = yield* listen({ hostname: "mill.example", port: 7000 });
- *   using conn = yield* connect({ hostname: "mill.example", port: 7000, timeoutMs: 5_000 });
- *   yield* conn.write("hello\n");
- *   using peer = yield* listener.accept();
- *   console.log(yield* peer!.readLine()); // => "hello"
+ *   const listener = yield* listen({ hostname: "mill.example", port: 7000 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ hostname: "mill.example", port: 7000, timeoutMs: 5_000 });
+ *     return yield* conn.readLine();
+ *   };
+ *   const { value } = yield* race({ client, server: serve(listener, (conn) => conn.write("good morning\n")) });
+ *   console.log(value); // => "good morning"
  * });
  * ```
  */

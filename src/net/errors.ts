@@ -7,16 +7,16 @@ import { MillraceError } from "../core/errors.ts";
  *
  * @example
  * ```ts
- * import { ConnectionLostError, listen } from "millrace";
+ * import { connect, ConnectionLostError, sleep } from "millrace";
  * import { SimPeer, Simulation } from "millrace/sim";
  *
  * const world = new Simulation();
+ * const server = SimPeer.listen(world.host, { port: 7000 });
  * const reading = world.run(function* () {
- *   using listener = yield* listen({ port: 7000 });
- *   const peer = SimPeer.connect(world.host, { port: 7000 });
- *   using conn = yield* listener.accept();
- *   peer.reset();
- *   yield* conn!.read();
+ *   using conn = yield* connect({ port: 7000 });
+ *   yield* sleep(10);
+ *   server.peers[0]?.reset();
+ *   yield* conn.read();
  * });
  * await reading.catch((error: unknown) => console.log(error instanceof ConnectionLostError)); // => true
  * ```
@@ -57,17 +57,17 @@ export class ConnectionClosedError extends MillraceError {
  *
  * @example
  * ```ts
- * import { listen, UnexpectedEndError } from "millrace";
+ * import { connect, sleep, UnexpectedEndError } from "millrace";
  * import { SimPeer, Simulation } from "millrace/sim";
  *
  * const world = new Simulation();
+ * const server = SimPeer.listen(world.host, { port: 7000 });
  * const reading = world.run(function* () {
- *   using listener = yield* listen({ port: 7000 });
- *   const peer = SimPeer.connect(world.host, { port: 7000 });
- *   peer.send("half a li");
- *   peer.shutdown();
- *   using conn = yield* listener.accept();
- *   yield* conn!.readLine();
+ *   using conn = yield* connect({ port: 7000 });
+ *   yield* sleep(10);
+ *   server.peers[0]?.send("half a li");
+ *   server.peers[0]?.shutdown();
+ *   yield* conn.readLine();
  * });
  * await reading.catch((error: unknown) => console.log(error instanceof UnexpectedEndError)); // => true
  * ```
@@ -84,15 +84,16 @@ export class UnexpectedEndError extends MillraceError {
  *
  * @example
  * ```ts
- * import { LineTooLongError, listen } from "millrace";
+ * import { connect, LineTooLongError, sleep } from "millrace";
  * import { SimPeer, Simulation } from "millrace/sim";
  *
  * const world = new Simulation();
+ * const server = SimPeer.listen(world.host, { port: 7000 });
  * const reading = world.run(function* () {
- *   using listener = yield* listen({ port: 7000 });
- *   SimPeer.connect(world.host, { port: 7000 }).send("a line that does not end");
- *   using conn = yield* listener.accept();
- *   yield* conn!.readLine({ max: 10 });
+ *   using conn = yield* connect({ port: 7000 });
+ *   yield* sleep(10);
+ *   server.peers[0]?.send("a line that does not end");
+ *   yield* conn.readLine({ max: 10 });
  * });
  * await reading.catch((error: unknown) => console.log(error instanceof LineTooLongError)); // => true
  * ```
@@ -130,7 +131,8 @@ export class ListenError extends MillraceError {
 }
 
 /**
- * TLS did not come about on a connection that is there. `reason` is a code, such as `CERT_HAS_EXPIRED`. The connection is gone.
+ * TLS did not come about on a connection that is there. `reason` is a code, such as `CERT_HAS_EXPIRED`. The connection is gone, unless the
+ * handshake was never begun: for options that make no sense, and where there is TLS already.
  *
  * @example
  * ```ts

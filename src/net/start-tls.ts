@@ -33,8 +33,8 @@ export interface StartTlsOptions extends TlsClientOptions {
 /**
  * Turns a plain connection into a TLS one, as its client. Sends what was written first; parks until the handshake is done and the server's
  * certificate verified. `options.serverName` is the name that the certificate must have. Cancelled half-way, the connection is closed at once.
- * @throws TlsError, and the connection is gone: `reason` says why, such as `CERT_HAS_EXPIRED`; also for bytes that came in plain text behind the
- * server's answer. BusyError when another task reads or writes, ConnectionLostError, ConnectionClosedError.
+ * @throws TlsError, and the connection is gone unless nothing was begun: `reason` says why, such as `CERT_HAS_EXPIRED`; also for
+ * bytes that came in plain text behind the server's answer. BusyError when another task reads or writes, ConnectionLostError, ConnectionClosedError.
  *
  * @example
  * ```ts
@@ -67,8 +67,9 @@ export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> 
 /**
  * Turns a plain connection into a TLS one, as its server. Sends what was written first, such as the answer to STARTTLS; parks until the handshake
  * is done. Cancelled half-way, the connection is closed at once.
- * @throws TlsError, and the connection is gone: `reason` says why; `ERR_PLAINTEXT_AHEAD` for commands that the client, or somebody in between, has
- * sent in plain text behind the one that asked for TLS. BusyError when another task reads or writes, ConnectionLostError, ConnectionClosedError.
+ * @throws TlsError, and the connection is gone unless nothing was begun: `reason` says why; `ERR_PLAINTEXT_AHEAD` for
+ * commands that the client, or somebody in between, has sent in plain text behind the one that asked for TLS. BusyError when another task reads or
+ * writes, ConnectionLostError, ConnectionClosedError.
  *
  * @example
  * ```ts

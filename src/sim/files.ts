@@ -50,14 +50,19 @@ const LINKS_MAX = 40;
  *
  * @example
  * ```ts
+ * import { until } from "millrace";
  * import { Simulation } from "millrace/sim";
  *
  * const world = new Simulation();
  * const { files } = world.host;
  * files.put("/srv/a.txt", "flour");
  * files.put("/srv/large.bin", { size: 2 ** 40, read: (into) => into.fill(7) }); // computed, and not kept
- * files.fail("/srv/a.txt", "read", "EIO"); // a disk that is about to die
- * console.log(files.statistics.open); // => 0
+ * const size = await world.run(function* () {
+ *   const opened = yield* until(files.open("/srv/large.bin"));
+ *   opened?.close();
+ *   return opened?.size;
+ * });
+ * console.log(size, files.statistics.opened); // => 2 ** 40, 1
  * ```
  */
 export class SimFiles implements FileStore {

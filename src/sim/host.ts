@@ -38,12 +38,22 @@ export interface SimHostOptions {
  *
  * @example
  * ```ts
- * import { listen } from "millrace";
+ * import { connect, listen, race, serve } from "millrace";
  * import { Simulation } from "millrace/sim";
  *
- * const { host, ...world } = new Simulation({ seed: 7 });
- * console.log(host.now(), new Date(host.wallClock()).getUTCFullYear()); // => 0, 2026
- * console.log(host.transport.listeners.length, Object.keys(world), typeof listen); // => 0, ["scheduler"], "function"
+ * const world = new Simulation({ seed: 7 });
+ * await world.run(function* () {
+ *   const listener = yield* listen({ port: 7000 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 7000 });
+ *     return yield* conn.read();
+ *   };
+ *   const server = serve(listener, () => {
+ *     throw new Error("tripped");
+ *   });
+ *   yield* race({ client, server });
+ * });
+ * console.log(world.host.reports[0]?.includes("failed: Error: tripped")); // => true
  * ```
  */
 export class SimHost implements NetHost {

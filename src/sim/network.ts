@@ -57,16 +57,18 @@ export const CALM_NETWORK: NetworkOptions = {
  *
  * @example
  * ```ts
- * import { connect, listen } from "millrace";
+ * import { connect, listen, race, serve } from "millrace";
  * import { ROUGH_NETWORK, Simulation } from "millrace/sim";
  *
  * const world = new Simulation({ seed: 7, network: ROUGH_NETWORK });
  * await world.run(function* () {
- *   using listener = yield* listen({ port: 7000 });
- *   using conn = yield* connect({ port: 7000 });
- *   using peer = yield* listener.accept();
- *   yield* conn.write("flour".repeat(1_000));
- *   yield* peer!.readExactly(5_000); // in many small pieces
+ *   const listener = yield* listen({ port: 7000 });
+ *   const client = function* () {
+ *     using conn = yield* connect({ port: 7000 });
+ *     yield* conn.write("flour".repeat(1_000));
+ *     return yield* conn.read(); // null: the handler has all of it, and has ended
+ *   };
+ *   yield* race({ client, server: serve(listener, (conn) => conn.readExactly(5_000)) });
  * });
  * console.log(world.host.transport.statistics.reads > 50); // => true
  * ```

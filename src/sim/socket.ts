@@ -28,12 +28,12 @@ export interface SocketWorld {
  *
  * const world = new Simulation();
  * await world.run(function* () {
- *   using listener = yield* listen({ port: 7000 });
+ *   using _listener = yield* listen({ port: 7000 });
  *   using conn = yield* connect({ port: 7000 });
- *   using peer = yield* listener.accept();
  *   yield* conn.write("flour");
- *   yield* peer!.readExactly(5);
- *   console.log(world.host.transport.sockets.map((socket) => socket.statistics.bytesRead).toSorted()); // => [0, 5]
+ *   yield* conn.flush();
+ *   const [socket] = world.host.transport.sockets;
+ *   console.log(socket?.statistics.writes, socket?.statistics.bytesWritten); // => 1, 5
  * });
  * ```
  */

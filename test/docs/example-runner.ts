@@ -5,9 +5,10 @@
 //   console.log(first.name); // => "stop"
 //
 // What stands behind the arrow are the values, as JavaScript, that this line has printed when the example is over, in the order in which it
-// printed them: several after a loop. They are compared deeply. An example is
-// over when its module is, and leaves no task behind.
+// printed them: several after a loop. They are compared deeply. An example is over when its module is, leaves no task behind, and gives the
+// runtime nothing to report.
 
+import { spyOn } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -127,8 +128,9 @@ export async function runExample(example: Example): Promise<void> {
     .split("\n")
     .map((text, index) => text.replace(PRINT, `$record(${index + 1}, `));
   printed.clear();
-  const { roots } = bunScheduler();
+  const { host, roots } = bunScheduler();
   const before = new Set(roots);
+  using report = spyOn(host, "report").mockImplementation(() => {});
   await within(
     import(folder.write(fileNameOf(example), localImports(recording.join("\n")))),
     `the end of the example ${example.file}:${example.line}`,
@@ -137,6 +139,8 @@ export async function runExample(example: Example): Promise<void> {
   const left = [...roots].filter((task) => !before.has(task));
   if (left.length > 0)
     throw new Error(`${example.file}:${example.line} is over and leaves tasks: ${left.map(describeTask).join(", ")}`);
+  const [told] = report.mock.calls[0] ?? [];
+  if (told !== undefined) throw new Error(`${example.file}:${example.line} is reported: ${told}`);
   for (const [line, values] of shown) compare(`${example.file}:${line}`, printed.get(line) ?? [], values);
 }
 

@@ -158,6 +158,11 @@ describe("an example that is wrong", () => {
       'import { run, sleep } from "millrace";\nrun(() => sleep(5), "nap");\nconsole.log(1); // => 1',
       "src/a.ts:7 is over and leaves tasks: task",
     ],
+    [
+      "what is reported",
+      'import { run, sleep } from "millrace";\nawait run(function* () { sleep(5); }).promise;\nconsole.log(1); // => 1',
+      "src/a.ts:7 is reported: ",
+    ],
     ["the exit code", "console.log(1); // => 1\nmain();\nfunction main(): void { process.exit(3); }", "exit code 3"],
   ])("fails with its line: %s", async (_, code, message) => {
     expect(runExample(shown(code))).rejects.toThrow(message);
