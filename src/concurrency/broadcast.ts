@@ -61,6 +61,7 @@ export interface Broadcast<T> extends Disposable {
   subscribe(): Subscription<T>;
   /** Ends the stream: subscribers get what waits for them and then `null`. No effect twice. */
   close(): void;
+  /** It was closed: nothing more is published. */
   readonly closed: boolean;
   /** The broadcast's state and counts. */
   statistics(): BroadcastStatistics;

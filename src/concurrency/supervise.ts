@@ -61,6 +61,7 @@ export interface SupervisorStatistics {
 
 /** What {@link supervise} makes: the operation, and a look at how it is. */
 export interface Supervision extends Operation<void> {
+  /** Its counts and the states of its children, at any time. */
   statistics(): SupervisorStatistics;
 }
 

@@ -25,7 +25,9 @@ export interface ChildSpec {
 
 /** The wait before a restart: `minMs`, longer by `factor` each time, up to `maxMs`; less a random part of up to `jitter` (0 to 1) of it. */
 export interface Backoff {
+  /** Ms before the first restart. */
   readonly minMs: number;
+  /** Ms before a restart at most. */
   readonly maxMs: number;
   /** Default 2. */
   readonly factor?: number;

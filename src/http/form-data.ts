@@ -41,6 +41,7 @@ export interface FormPart {
   readonly fileName: string | null;
   /** Type that the client says the content has; `text/plain` where it says none. */
   readonly type: string;
+  /** The content, as it came. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The content as UTF-8; what is no UTF-8 becomes U+FFFD. */
   text(): string;

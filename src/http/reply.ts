@@ -39,6 +39,7 @@ export interface StreamInit extends ReplyInit {
  * ```
  */
 export class Reply {
+  /** From 200 to 599. */
   readonly status: number;
   /** Content-Type; empty for none. */
   readonly type: string;

@@ -58,6 +58,7 @@ export interface ListenerStatistics {
 export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /** Port that was bound; 0 for a unix socket. */
   readonly port: number;
+  /** Host that was bound; empty for a unix socket. */
   readonly hostname: string;
   /** The address as people read it. */
   readonly address: string;
@@ -146,6 +147,7 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     this.close();
   }
 
+  /** It was closed, by `close` or by its server. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -155,6 +157,7 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     return this.#admission.connectionsMax;
   }
 
+  /** Its state and counts. */
   statistics(): ListenerStatistics {
     const { open, refused, refusals } = this.#admission;
     const counts = { open, accepted: this.#accepted, refused, refusals: { ...refusals } };
@@ -184,6 +187,7 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     this.#waiting.remove(leaf);
   }
 
+  /** @internal */
   connClosed(): void {
     this.#admission.open--;
   }

@@ -58,13 +58,17 @@ export interface TlsClientOptions {
 export interface PeerCertificate {
   /** Names by their short types: `{ CN: "client-7", O: "Example" }`. */
   readonly subject: Readonly<Record<string, unknown>>;
+  /** Who has signed it, by the same short types. */
   readonly issuer: Readonly<Record<string, unknown>>;
   /** The names that it is made for: `DNS:example.org, IP Address:192.0.2.1`. Empty for none. */
   readonly subjectAltName: string;
   /** SHA-256 of the whole, in hexadecimal with colons. */
   readonly fingerprint256: string;
+  /** In hexadecimal. */
   readonly serialNumber: string;
+  /** From when on it is good, as OpenSSL prints it: `Nov 22 23:22:22 2026 GMT`. */
   readonly validFrom: string;
+  /** Until when it is good, in the same form. */
   readonly validTo: string;
 }
 
