@@ -12,7 +12,7 @@ import type { Task } from "./core/task.ts";
  * Starts `body` as a task of its own on Bun's event loop and gives the task: `await run(body).promise` works inside a Bun.serve handler or a
  * test. The first step is taken in a later turn of the loop. `options` may be just its name. Touches no signals and never ends the process;
  * programs use `main`.
- * @throws ProtocolError when `body` is no operation; what `body` itself throws before its first step.
+ * @throws ProtocolError when `body` is no operation; what a plain function throws that is given as `body`.
  *
  * @example
  * ```ts

@@ -30,7 +30,7 @@ type SignalName = keyof typeof SIGNALS;
  *
  * Gives nothing to await: a program that waits at its top level hides from Bun that nothing can happen any more, and a deadlock would hang
  * instead of being reported.
- * @throws ProtocolError when `body` is no operation; what `body` itself throws before its first step.
+ * @throws ProtocolError when `body` is no operation; what a plain function throws that is given as `body`.
  *
  * @example
  * ```ts
