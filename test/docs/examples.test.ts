@@ -50,9 +50,12 @@ const pages = ["README.md", "CONTRIBUTING.md", ...filesOf("docs/**/*.md")].flatM
 function missing({ name, kind, isValue, file, line, comment }: Exported, entryTypes = ENTRY_TYPES): string[] {
   const place = `${file}:${line}: ${kind} ${name}`;
   if (comment === null) return [`${place} has no doc comment`];
-  if (!/^@example$/m.test(comment.replaceAll(/^\s*\* ?/gm, "")) && (isValue || entryTypes.has(name)))
-    return [`${place} has no @example`];
-  return [];
+  if (!isValue && !entryTypes.has(name)) return [];
+  const codes = examplesIn(file, comment).map(({ code }) => code);
+  if (codes.length === 0) return [`${place} has no @example`];
+  // Objects of a class are often handed out by something else.
+  const isUsed = kind === "class" || codes.some((code) => new RegExp(`\\b${name}\\b`).test(code));
+  return isUsed || !isValue ? [] : [`${place} has an @example that does not use it`];
 }
 
 describe("doc comments", () => {
@@ -70,16 +73,18 @@ describe("doc comments", () => {
   test("are missed where there are none, with export and place", () => {
     const files: Record<string, string> = {
       "src/index.ts":
-        '/** Runs. */\nexport function run(): void {}\nexport { type A as B, type E, f } from "./a.ts";\n',
+        '/** Runs. */\nexport function run(): void {}\nexport { type A as B, type E, f, g } from "./a.ts";\n',
       "src/a.ts":
         "/** Of nothing. */\n\nconst x = 1;\nexport class A {}\n/**\n * Does it.\n * @example\n * ```ts\n * f();\n * ```\n */\n" +
-        "export function* f(): void {}\n/** Entry. */\nexport interface E {}\n",
+        "export function* f(): void {}\n/** Entry. */\nexport interface E {}\n" +
+        "/**\n * Does another.\n * @example\n * ```ts\n * f();\n * ```\n */\nexport const g = 1;\n",
     };
     const all = exportsOf("src/index.ts", (file) => files[file] ?? "");
     expect(all.flatMap((item) => missing(item, new Set(["E"])))).toEqual([
       "src/index.ts:2: function run has no @example",
       "src/a.ts:4: class B has no doc comment",
       "src/a.ts:14: interface E has no @example",
+      "src/a.ts:22: const g has an @example that does not use it",
     ]);
     const lost: Record<string, string> = { "src/index.ts": 'export { gone } from "./a.ts";' };
     expect(() => exportsOf("src/index.ts", (file) => lost[file] ?? "")).toThrow(
