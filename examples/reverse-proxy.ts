@@ -4,7 +4,7 @@
 //
 // It can no more than `fetch`: no WebSockets, no bodies with GET; `.` and `..` in a path are resolved on the way, and its first slashes become one.
 //
-//   bun run examples/proxy.ts --port 8080 --to http://127.0.0.1:3000 [--head-ms 30000]
+//   bun run examples/reverse-proxy.ts --port 8080 --to http://127.0.0.1:3000 [--head-ms 30000]
 
 import { parseArgs } from "node:util";
 import { isCancelled, listen, main, moveOnAfter, type Steps, until } from "millrace";

@@ -39,7 +39,7 @@ class Upstream implements AsyncDisposable {
 
 /** A proxy in front of `upstream`. */
 function proxyTo(upstream: { readonly origin: string }, ...args: string[]): Promise<Example> {
-  return Example.start("proxy", "--to", upstream.origin, ...args);
+  return Example.start("reverse-proxy", "--to", upstream.origin, ...args);
 }
 
 /** What the server saw of a request. */
@@ -70,7 +70,7 @@ function handFed(): { body: ReadableStream<Uint8Array>; feed: (text: string) => 
   };
 }
 
-describe("examples/proxy.ts", () => {
+describe("examples/reverse-proxy.ts", () => {
   test("method, target, headers and body go on, and what is about the connection alone does not", async () => {
     await using upstream = await Upstream.start(echo);
     await using example = await proxyTo(upstream);
