@@ -83,7 +83,7 @@ export function smtpSink(options: SmtpSinkOptions = {}): SmtpSink {
 
 function tell({ id, from, to, isSecure, bytes }: Mail, isWhole: boolean): void {
   console.log(`mail ${id} from <${from}> to <${to.join(">, <")}>${isSecure ? " over TLS" : ""}: ${bytes.length} bytes`);
-  if (isWhole) console.log(Buffer.from(bytes).toString());
+  if (isWhole) console.log(Buffer.from(bytes).toString().replaceAll("\r\n", "\n"));
 }
 
 /** @throws RangeError when one of the two is missing, and what reading throws */

@@ -207,7 +207,7 @@ export class SmtpSession {
     const outcome = yield* moveOnAfter(limits.mailMs, this.#read(body));
     this.transaction = null;
     if (outcome === "gone") this.isLeaving = true;
-    else if (outcome === "flood") this.#leave(421, "4.3.4", "The mail is far too large");
+    else if (outcome === "flood") this.#leave(552, "5.3.4", "The mail is far too large");
     else if (outcome !== "whole") this.#leave(421, "4.4.2", "The mail did not come in time");
     else if (body.fault !== null) this.say(...FAULTS[body.fault]);
     else {

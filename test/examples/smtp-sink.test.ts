@@ -442,7 +442,7 @@ describe("bounds of a session of mail", () => {
       held = Math.max(held, before - world.sink.bytesLeft);
     }
     expect(held).toBeWithin(500_000, 1_000_001);
-    expect([client.heard(), client.peer.ended]).toEqual(["421 4.3.4 The mail is far too large\r\n", true]);
+    expect([client.heard(), client.peer.ended]).toEqual(["552 5.3.4 The mail is far too large\r\n", true]);
     expect([world.sink.bytesLeft, world.texts()]).toEqual([before, []]);
     await world.finish();
   });
