@@ -5,6 +5,8 @@ import { describe, expect, test } from "bun:test";
 import { proxy, type Proxy, addressOf } from "../../examples/proxy.ts";
 import type { SessionLimits, SessionReport } from "../../examples/proxy/session.ts";
 import type { Task } from "../../src/core/task.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import type { ConnHandler } from "../../src/net/serve.ts";
 import { type NetworkOptions, createPrng, ROUGH_NETWORK, SimPeer, type SimPeerListener } from "../../src/sim/index.ts";
 import { wholeNumber } from "../environment.ts";
 import { Mill } from "../net/kit.ts";
@@ -18,13 +20,19 @@ class Weir {
   readonly behind: SimPeerListener;
   readonly reports: SessionReport[] = [];
   readonly errors: unknown[] = [];
+  /** The proxy's ends of its clients' connections, oldest first. */
+  readonly conns: Conn[] = [];
   readonly task: Task<never>;
 
   constructor(limits: Partial<SessionLimits> = {}, network: NetworkOptions = {}, graceMs = 10_000) {
     this.mill = new Mill(network);
     this.proxy = proxy(BEHIND, limits, (report) => this.reports.push(report));
     this.behind = SimPeer.listen(this.mill.host, BEHIND);
-    this.task = this.mill.serve(this.proxy.handler, {
+    const handler: ConnHandler = (conn) => {
+      this.conns.push(conn);
+      return this.proxy.handler(conn);
+    };
+    this.task = this.mill.serve(handler, {
       graceMs,
       onError: (error) => this.errors.push(error),
       onDrain: () => this.proxy.drain(),
@@ -152,6 +160,25 @@ describe("a session of the proxy", () => {
     await weir.finish();
   });
 
+  test("a session whose server vanishes lets the client have what had come from it before, as far as that is in the proxy", async () => {
+    const weir = new Weir({}, { sendBufferBytes: [4_000, 4_000] as const, receiveBufferBytes: 4_000 });
+    const { client, server } = weir.open();
+    const answer = Buffer.alloc(100_000, "most of it ");
+    client.pause();
+    server.send(answer);
+    weir.mill.until(() => server.unsentBytes === 0);
+    weir.pass();
+    server.reset();
+    weir.pass();
+    client.resume();
+    weir.pass(1_000);
+    const { received } = client;
+    // A reset throws away what is in the kernel: two buffers.
+    expect([received.length > 91_000, answer.subarray(0, received.length).equals(received)]).toEqual([true, true]);
+    expect([client.ended, client.wasReset, weir.endings()]).toEqual([false, true, ["the server is gone"]]);
+    await weir.finish();
+  });
+
   test("a server that refuses is a reset for the client, and the report says why", async () => {
     const weir = new Weir();
     weir.behind.stop();
@@ -211,6 +238,24 @@ describe("backpressure through the proxy", () => {
       await weir.finish();
     },
   );
+
+  test("a piece that waits for a side is no larger than 64 KiB, however much has come at once", async () => {
+    const bytes = 1 << 20;
+    const weir = new Weir(
+      {},
+      { segmentBytes: [bytes, bytes] as const, sendBufferBytes: [bytes, bytes] as const, receiveBufferBytes: bytes },
+    );
+    const { client, server } = weir.open();
+    client.pause();
+    server.send(Buffer.alloc(10 * bytes, "z"));
+    weir.pass(1_000);
+    expect(server.unsentBytes).toBeGreaterThan(bytes);
+    expect(weir.conns[0]?.outbox.pending).toBeWithin(64 * 1024, 128 * 1024 + 1);
+    client.resume();
+    weir.pass(1_000);
+    expect(client.received).toHaveLength(10 * bytes);
+    await weir.finish();
+  });
 
   const first = wholeNumber("WEIR_SEED", 1);
   const runs = wholeNumber("WEIR_RUNS", 60);

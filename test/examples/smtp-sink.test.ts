@@ -620,4 +620,21 @@ describe("the end of the sink", () => {
     expect([sending.peer.ended, world.texts()]).toEqual([true, ["half\r\nand half\r\n"]]);
     await world.finish();
   });
+
+  test("a client that is behind with its answers gets them all, and is let go then", async () => {
+    const world = new SinkWorld({}, { sendBufferBytes: [2_000, 2_000] as const, receiveBufferBytes: 2_000 });
+    const client = world.greeted();
+    client.peer.pause();
+    // As many as to leave the last of the answers waiting for the rest.
+    client.peer.send("NOOP\r\n".repeat(3_300));
+    world.pass(1_000);
+    expect(world.conns[0]?.writer).not.toBeNull();
+    world.task.cancel();
+    world.pass(100);
+    client.peer.resume();
+    world.pass(100);
+    expect(client.heard()).toBe(`${"250 2.0.0 Nothing done\r\n".repeat(3_300)}421 4.3.2 The server closes\r\n`);
+    expect(client.peer.ended).toBe(true);
+    await world.finish();
+  });
 });
