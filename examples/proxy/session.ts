@@ -36,7 +36,7 @@ export interface SessionLimits {
   readonly stallMs: number;
   /** From beginning to end, whatever happens. */
   readonly totalMs: number;
-  /** Without a byte either way, while the proxy waits for its end. */
+  /** Without a byte either way and nothing under way, while the proxy waits for its end. */
   readonly drainIdleMs: number;
 }
 
@@ -183,6 +183,7 @@ export class Session {
         to.isBehind = false;
         touched = from;
         this.#activeAt = now();
+        if (this.#isDraining) this.#reconsider();
       }
       this.#halfClose();
       touched = to;
@@ -216,22 +217,20 @@ export class Session {
   *#watch(client: Side, server: Side): Steps<never> {
     const { idleMs, halfClosedMs, drainIdleMs, totalMs } = this.#limits;
     for (;;) {
-      const silentMs = Math.min(
-        this.#isHalfClosed ? halfClosedMs : idleMs,
-        this.#isDraining ? drainIdleMs : Number.POSITIVE_INFINITY,
-      );
+      // Nothing is under way, as far as can be seen from here.
+      const isQuiet = !(this.#isHalfClosed || client.isBehind || server.isBehind);
+      let silentMs = this.#isHalfClosed ? halfClosedMs : idleMs;
+      if (this.#isDraining && isQuiet) silentMs = Math.min(silentMs, drainIdleMs);
       const leftMs = Math.min(this.#activeAt + silentMs, this.#begunAt + totalMs) - now();
       if (leftMs > 0) {
         yield* race({ late: sleep(leftMs), changed: this.#changed.wait() });
         continue;
       }
       if (this.#begunAt + totalMs <= now()) throw new Cut(`it has lasted ${totalMs} ms`);
+      if (this.#isHalfClosed) throw new Cut(`one side had ended, the other was silent for ${silentMs} ms`);
+      if (this.#isDraining && isQuiet) throw new Cut("the proxy closes", { isFault: false, isGentle: true });
       // A side that takes nothing has its own deadline; should this one be shorter, it is cut off all the same.
-      const isGentle = !(this.#isHalfClosed || client.isBehind || server.isBehind);
-      if (this.#isDraining) throw new Cut("the proxy closes", { isFault: false, isGentle });
-      if (this.#isHalfClosed)
-        throw new Cut(`one side had ended, the other was silent for ${silentMs} ms`, { isGentle });
-      throw new Cut(`both sides were silent for ${silentMs} ms`, { isFault: false, isGentle });
+      throw new Cut(`both sides were silent for ${silentMs} ms`, { isFault: !isQuiet, isGentle: isQuiet });
     }
   }
 

@@ -415,7 +415,7 @@ describe("deadlines of the proxy", () => {
     weir.pass();
     // No FIN: it has not got everything.
     expect([client.ended, client.wasReset, server.wasReset]).toEqual([false, true, true]);
-    expect(weir.endings()).toEqual(["both sides were silent for 8000 ms"]);
+    expect(weir.reports).toMatchObject([{ ending: "both sides were silent for 8000 ms", isFault: true }]);
     await weir.finish();
   });
 
@@ -456,6 +456,31 @@ describe("the end of the proxy", () => {
     weir.pass();
     expect([busy.client.text, busy.client.wasReset]).toEqual(["0 1 2 3 4 5 6 7 ", false]);
     expect(weir.endings()).toEqual(["the proxy closes", "both sides ended"]);
+    await weir.finish();
+  });
+
+  test("a session that waits for an answer, or for a slow side, is not silent, and is closed once it is", async () => {
+    const weir = new Weir(
+      { drainIdleMs: 1_000 },
+      { sendBufferBytes: [4_000, 4_000] as const, receiveBufferBytes: 4_000 },
+    );
+    const [waiting, slow] = [weir.open(), weir.open()];
+    waiting.client.send("question");
+    waiting.client.shutdown();
+    slow.client.pause();
+    slow.server.send("x".repeat(300_000));
+    weir.pass();
+    weir.task.cancel();
+    weir.pass(5_000);
+    expect([waiting.client.closed, slow.client.closed, weir.proxy.sessions]).toEqual([false, false, 2]);
+    waiting.server.send("answer");
+    waiting.server.shutdown();
+    slow.client.resume();
+    weir.pass(900);
+    expect([waiting.client.text, waiting.client.wasReset, slow.client.ended]).toEqual(["answer", false, false]);
+    weir.pass(500);
+    expect([slow.client.received.length, slow.client.ended, slow.client.wasReset]).toEqual([300_000, true, false]);
+    expect(weir.endings()).toEqual(["both sides ended", "the proxy closes"]);
     await weir.finish();
   });
 

@@ -252,7 +252,7 @@ describe("examples/smtp-sink.ts", () => {
     transport.close();
   });
 
-  test("a client that does not trust the certificate sends nothing, and the sink tells of it", async () => {
+  test("a client that does not trust the certificate sends nothing", async () => {
     await using sink = await Sink.start(...TLS_FLAGS);
     const transport = createTransport({ host: "127.0.0.1", port: sink.port, requireTLS: true });
     const refused = await transport
