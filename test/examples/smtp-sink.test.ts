@@ -307,7 +307,8 @@ describe("where a mail ends", () => {
     const parts = [".", "..", "\r\n", "\r\n", "\r\n.", "a", " ", "x".repeat(200), "QUIT", "ü", "\0", "\t"];
     let text = "";
     for (let i = prng.between(0, 60); i > 0; i--) text += parts[prng.between(0, parts.length - 1)] as string;
-    return `${text}\r\n`;
+    // No line may be too long.
+    return `${text.replaceAll(/[^\r\n]{450}/g, "$&\r\n")}\r\n`;
   }
 
   test("whatever mail says and however it comes, it is kept as it was before its dots were stuffed", async () => {
