@@ -20,8 +20,16 @@ const NUL = 0;
 const DOT = 46;
 const NOTHING = new Uint8Array(0);
 
-/** A line that is no command, whatever it says. It has been taken; what stands behind it can be read. */
-export class LineFault extends Error {}
+/** A line that is no command, whatever it says. It has been taken; what stands behind it can be read, unless the fault is fatal. */
+export class LineFault extends Error {
+  /** Nobody can say where the line ends. */
+  readonly isFatal: boolean;
+
+  constructor(message: string, isFatal = false) {
+    super(message);
+    this.isFatal = isFatal;
+  }
+}
 
 /** Reads what one client sends. */
 export class SmtpReader {
@@ -53,13 +61,14 @@ export class SmtpReader {
       return null;
     }
     this.#at = end + 1;
+    // Neither an end, or what somebody has put into an argument would be a command, nor to be waited behind: people type LFs.
+    if (end === start || bytes[end - 1] !== CR) throw new LineFault("a line ends with CR LF", true);
     const isTorn = this.#isTorn;
     this.#isTorn = false;
     if (isTorn || end + 1 - start > COMMAND_BYTES_MAX)
       throw new LineFault(`a command has at most ${COMMAND_BYTES_MAX} bytes`);
     const text = bytes.subarray(start, end - 1);
-    if (end === start || bytes[end - 1] !== CR || text.includes(CR))
-      throw new LineFault("a line ends with CR LF, and holds neither of them alone");
+    if (text.includes(CR)) throw new LineFault("a command holds no lone CR");
     if (text.includes(NUL)) throw new LineFault("a command holds no NUL");
     try {
       return this.#decoder.decode(text);

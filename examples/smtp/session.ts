@@ -171,7 +171,8 @@ export class SmtpSession {
       else yield* execute(this, line);
     } catch (error) {
       if (!(error instanceof LineFault)) throw error;
-      this.say(500, "5.5.2", `No command: ${error.message}`);
+      if (error.isFatal) this.#leave(521, "5.5.2", `No command: ${error.message}`);
+      else this.say(500, "5.5.2", `No command: ${error.message}`);
     }
     if (this.mistakes > mistakesMax && !this.isLeaving) this.#leave(421, "4.7.0", "Too many mistakes");
     if (this.#answers.length >= ANSWER_BYTES) yield* this.#send();

@@ -285,14 +285,35 @@ describe("where a mail ends", () => {
     await world.finish();
   });
 
-  test("commands with a lone CR or LF are refused, and those behind them are commands of their own", async () => {
+  test.each(["NOOP\n", "\nNOOP\r\n", `${"x".repeat(3_000)}\n`])(
+    "a lone LF ends no command, and what stands behind it is none: %j",
+    async (bytes) => {
+      const world = new SinkWorld();
+      const client = world.greeted();
+      expect(client.raw(`${bytes}MAIL FROM:<injected@x>\r\n`)).toEqual([
+        "521 5.5.2 No command: a line ends with CR LF",
+      ]);
+      expect(client.peer.ended).toBe(true);
+      // Byte by byte it comes as far as the LF.
+      const slow = world.greeted();
+      for (const byte of `${bytes}NOOP\r\n`) {
+        slow.peer.send(byte);
+        world.pass(0.3);
+      }
+      world.pass();
+      expect([slow.heard(), slow.peer.ended]).toEqual(["521 5.5.2 No command: a line ends with CR LF\r\n", true]);
+      await world.finish();
+    },
+  );
+
+  test("commands with a lone CR, a NUL or no UTF-8 are refused, and those behind them are commands of their own", async () => {
     const world = new SinkWorld();
     const client = world.greeted();
-    expect(client.raw("NOOP\nNOOP\r\n")).toEqual([
-      "500 5.5.2 No command: a line ends with CR LF, and holds neither of them alone",
+    expect(client.raw("NO\rOP\r\nNOOP\r\n")).toEqual([
+      "500 5.5.2 No command: a command holds no lone CR",
       "250 2.0.0 Nothing done",
     ]);
-    expect(codesOf(client.raw("NO\rOP\r\n\nNOOP\r\r\nNO\0OP\r\nNOOP\r\n"))).toEqual([500, 500, 500, 500, 250]);
+    expect(codesOf(client.raw("\rNOOP\r\nNOOP\r\r\nNO\0OP\r\nNOOP\r\n"))).toEqual([500, 500, 500, 250]);
     expect(client.raw(new Uint8Array([78, 79, 79, 80, 32, 0xff, 13, 10]))).toEqual([
       "500 5.5.2 No command: a command is ASCII or UTF-8",
     ]);
