@@ -285,26 +285,25 @@ describe("where a mail ends", () => {
     await world.finish();
   });
 
-  test.each(["NOOP\n", "\nNOOP\r\n", `${"x".repeat(3_000)}\n`])(
-    "a lone LF ends no command, and what stands behind it is none: %j",
-    async (bytes) => {
-      const world = new SinkWorld();
-      const client = world.greeted();
-      expect(client.raw(`${bytes}MAIL FROM:<injected@x>\r\n`)).toEqual([
-        "521 5.5.2 No command: a line ends with CR LF",
-      ]);
-      expect(client.peer.ended).toBe(true);
-      // Byte by byte it comes as far as the LF.
-      const slow = world.greeted();
-      for (const byte of `${bytes}NOOP\r\n`) {
-        slow.peer.send(byte);
-        world.pass(0.3);
-      }
-      world.pass();
-      expect([slow.heard(), slow.peer.ended]).toEqual(["521 5.5.2 No command: a line ends with CR LF\r\n", true]);
-      await world.finish();
-    },
-  );
+  test.each([
+    ["behind a command", "NOOP\n"],
+    ["before one", "\nNOOP\r\n"],
+    ["in a line that is too long", `${"x".repeat(3_000)}\n`],
+  ])("a lone LF %s ends no command, and what stands behind it is none", async (_where, bytes) => {
+    const world = new SinkWorld();
+    const client = world.greeted();
+    expect(client.raw(`${bytes}MAIL FROM:<injected@x>\r\n`)).toEqual(["521 5.5.2 No command: a line ends with CR LF"]);
+    expect(client.peer.ended).toBe(true);
+    // Byte by byte it comes as far as the LF.
+    const slow = world.greeted();
+    for (const byte of `${bytes}NOOP\r\n`) {
+      slow.peer.send(byte);
+      world.pass(0.3);
+    }
+    world.pass();
+    expect([slow.heard(), slow.peer.ended]).toEqual(["521 5.5.2 No command: a line ends with CR LF\r\n", true]);
+    await world.finish();
+  });
 
   test("commands with a lone CR, a NUL or no UTF-8 are refused, and those behind them are commands of their own", async () => {
     const world = new SinkWorld();
