@@ -274,7 +274,8 @@ describe("handshakes and protocols that break", () => {
 });
 
 describe("socket.upgradeTLS", () => {
-  // A listener that upgrades its own sockets, and STARTTLS. The plain handlers have to ignore what comes after, and the close is reported to both (oven-sh/bun issue 26297).
+  // A listener that upgrades its own sockets, and STARTTLS. The plain handlers have to ignore what comes after,
+  // and the close is reported to both (oven-sh/bun issue 26297).
   test("socket.upgradeTLS makes a server socket from a ClientHello while the old handlers go on hearing", async () => {
     const log = new EventLog();
     using listener = Bun.listen({ hostname: LOOPBACK, port: 0, allowHalfOpen: true, socket: upgrading(log) });
