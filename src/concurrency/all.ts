@@ -268,7 +268,7 @@ class All extends Composite<unknown> {
     if (task.wait === this) task.wait = null;
     this.node?.pop();
     if (this.#errors.length > 0) throw firstOf(this.#errors);
-    if (this.#interruption !== null) throw this.#interruption;
+    if (this.#interruption !== null) this.throwInterruption(this.#interruption);
     const { names } = this;
     if (names === null) return finish(this.#values);
     return finish(Object.fromEntries(names.map((name, i) => [name, this.#values[i]])));

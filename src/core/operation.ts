@@ -48,7 +48,7 @@ export interface Operation<out T> {
 export type Steps<T> = Generator<Wait, T, unknown>;
 
 /** A token that records the stack of the leaf that gets it and changes nothing: how `where` finds the line a task waits at. */
-export const PROBE: { stack: string } = { stack: "" };
+export const PROBE: { trace: Error | null } = { trace: null };
 
 /**
  * Result objects are shared by all leaves: `yield*` and the scheduler read them at once and never keep them. So a leaf that finishes
@@ -176,7 +176,8 @@ export function begin(task: Task | null, leaf: { readonly reason: string }): Ite
 
 /** Records the stack for `where` and leaves everything as it is. */
 export function probed(wait: Wait): IteratorYieldResult<Wait> {
-  PROBE.stack = new Error().stack ?? "";
+  // Its stack is made into text when somebody reads it.
+  PROBE.trace = new Error();
   return suspend(wait);
 }
 
@@ -187,11 +188,11 @@ export function probed(wait: Wait): IteratorYieldResult<Wait> {
  */
 function deliver(task: Task, cause: Cancelled): IteratorYieldResult<Wait> {
   if (task.rare?.delivered === cause) {
-    task.kernel.swallowed(task);
+    task.kernel.swallowed(task, cause);
     return suspend(ONCE_ROUND_THEN_THROW);
   }
   task.extras.delivered = cause;
-  task.kernel.delivering(task);
+  task.kernel.delivering(task, cause);
   if (!charge()) return suspend(ONCE_ROUND_THEN_THROW);
   throw cause;
 }
