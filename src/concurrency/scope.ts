@@ -293,7 +293,10 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
       this.holder.kernel.delivering(this.holder, interruption);
       throw interruption;
     }
-    if (this.#timedOut) throw new TimeoutError(`Cannot complete ${this.#describe()}: its deadline passed`);
+    if (this.#timedOut) {
+      const wait = this.holder.kernel.waitEndedBy(this.holder, interruption);
+      throw new TimeoutError(`Cannot complete ${this.#describe()}: its deadline passed`, wait);
+    }
     const { reason } = interruption;
     const cause = reason === undefined ? {} : { cause: reason };
     throw new ScopeCancelledError(

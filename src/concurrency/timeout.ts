@@ -1,7 +1,7 @@
 // Deadlines around an operation. `timeout` and `moveOnAfter` differ only in what a passed deadline gives. Both delegate by hand instead of
 // by a generator: an operation that completes at once then costs no node in the cancel tree and no timer.
 
-import { type CancelNode, isCancelled } from "../core/cancel-tree.ts";
+import { type Cancelled, type CancelNode, isCancelled } from "../core/cancel-tree.ts";
 import { TimeoutError } from "../core/errors.ts";
 import { watch } from "../core/forgotten.ts";
 import { type Body, finish, FRESH, iterate, type Operation, STARTED, ranBefore } from "../core/operation.ts";
@@ -131,8 +131,10 @@ class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
       if (node.cause !== null && !isCancelled(error)) node.holder.kernel.threw(node.holder, node, error);
       throw error;
     }
-    if (this.#throws) throw new TimeoutError(`Cannot complete the operation: ${this.#ms} ms have passed`);
-    return finish(undefined as R);
+    if (!this.#throws) return finish(undefined as R);
+    const { holder } = node;
+    const wait = holder.kernel.waitEndedBy(holder, error as Cancelled);
+    throw new TimeoutError(`Cannot complete the operation: ${this.#ms} ms have passed`, wait);
   }
 }
 

@@ -28,6 +28,15 @@ export class CancelWatch {
     if (!deliveries.has(task)) deliveries.set(task, task.state === PARKED ? probe(task) : new Error());
   }
 
+  /** An error whose stack is that of the wait in which `cause` has found `task`. */
+  waitEndedBy(task: AnyTask, cause: Cancelled): Error | undefined {
+    const thrown = this.#deliveries.get(cause)?.get(task);
+    if (thrown === undefined) return undefined;
+    const wait = new Error(`${describeTask(task)} was waiting`);
+    wait.stack = `Error: ${wait.message}\n    ${waitsOf(thrown)}`;
+    return wait;
+  }
+
   /** The report of a cancel that had to be thrown into `task` again; `null` when its place was told of. */
   again(task: AnyTask, cause: Cancelled): string | null {
     const waits = waitsOf(this.#deliveries.get(cause)?.get(task));

@@ -7,7 +7,7 @@
 // `finally` that suspends under `yield*` would make the outer generator carry on past the cancelled call (ECMAScript 27.5.3.7).
 
 import type { Cancelled } from "./cancel-tree.ts";
-import { ProtocolError } from "./errors.ts";
+import { MillraceError, ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
 import { type AnyStepper, charge, describeTask, isOverdrawn, running, type Stepper, type Task, Wait } from "./task.ts";
 
@@ -130,7 +130,7 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
     if (token === undefined) return begin(task, this) ?? this.start(task as Task);
     if (token === task) return this.resume(task as Task);
     if (token === PROBE) return probed(this);
-    throw token;
+    throw thrownNow(token);
   }
 
   /** What is made of an operation that nobody ran would be nonsense. @throws ProtocolError */
@@ -172,6 +172,15 @@ export function begin(task: Task | null, leaf: { readonly reason: string }): Ite
   if (task.node.cause !== null) return deliver(task, task.node.cause);
   if (!charge()) return suspend(ONCE_ROUND);
   return null;
+}
+
+/**
+ * The token, to be thrown. An error that was made while its task was parked, such as that of a second reader, has a stack without the task, and
+ * gets another one.
+ */
+export function thrownNow(token: unknown): unknown {
+  if (token instanceof MillraceError) Error.captureStackTrace(token, thrownNow);
+  return token;
 }
 
 /** Records the stack for `where` and leaves everything as it is. */

@@ -391,6 +391,11 @@ export class Scheduler implements Kernel, HostClient {
     this.reportAny(this.cancels?.returned(task, node));
   }
 
+  waitEndedBy(task: AnyTask, cause: Cancelled): ErrorOptions {
+    const wait = this.cancels?.waitEndedBy(task, cause);
+    return wait === undefined ? {} : { cause: wait };
+  }
+
   threw(task: AnyTask, node: CancelNode, error: unknown): void {
     this.reportAny(this.cancels?.threw(task, node, error));
   }

@@ -93,7 +93,9 @@ export interface Kernel {
   swallowed(task: AnyTask, cause: Cancelled): void;
   /** `task` leaves `node`, which is cancelled, with a value: a cancel that was thrown into it may be lost. */
   returned(task: AnyTask, node: CancelNode): void;
-  /** The same with an error that is no cancel. */
+  /** In development, an error with the stack of the wait in which `cause` has found `task`: the `cause` of what is thrown for it. */
+  waitEndedBy(task: AnyTask, cause: Cancelled): ErrorOptions;
+  /** As `returned`, with an error that is no cancel. */
   threw(task: AnyTask, node: CancelNode, error: unknown): void;
   /** Shows a diagnostic, up to a bound. */
   report(text: string): void;
