@@ -91,12 +91,11 @@ export interface Kernel {
   delivering(task: AnyTask, cause: Cancelled): void;
   /** `cause` is about to be thrown into `task` again: the first throw was caught, or a `finally` ran an operation without a shield. */
   swallowed(task: AnyTask, cause: Cancelled): void;
-  /** `task` leaves `node`, which is cancelled, with a value: a cancel that was thrown into it may be lost. */
+  /** `task` leaves `node`, which is cancelled, with a value, or with an error that is no cancel: one that was thrown into it may be lost. */
   returned(task: AnyTask, node: CancelNode): void;
+  threw(task: AnyTask, node: CancelNode, error: unknown): void;
   /** In development, an error with the stack of the wait in which `cause` has found `task`: the `cause` of what is thrown for it. */
   waitEndedBy(task: AnyTask, cause: Cancelled): ErrorOptions;
-  /** As `returned`, with an error that is no cancel. */
-  threw(task: AnyTask, node: CancelNode, error: unknown): void;
   /** Shows a diagnostic, up to a bound. */
   report(text: string): void;
 }
