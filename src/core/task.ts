@@ -230,11 +230,9 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
     return take(this, cause);
   }
 
-  /** @internal */
-  afterCancel(): void {}
+  /** @internal */ afterCancel(): void {}
 
-  /** @internal */
-  childExited(): void {}
+  /** @internal */ childExited(): void {}
 
   /** @internal */
   cancelTree(reason: unknown): boolean {
