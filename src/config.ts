@@ -45,6 +45,9 @@ export const REPORT_FRAMES_MAX: number = 32;
 /** Diagnostics of one kind that are printed; later ones are only counted, so that a faulty loop cannot flood the log. */
 export const REPORTS_MAX: number = 20;
 
+/** Frames that the stack of an error has in a program of `main`, in development. The engine's own default is 10. */
+export const DEVELOPMENT_FRAMES_MAX: number = 50;
+
 // --- channels ----------------------------------------------------------------------------------------------------------------
 
 /** Items that a channel or a subscriber of a broadcast may be made for: more is a queue without a bound in disguise. */

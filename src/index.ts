@@ -127,6 +127,7 @@ export type {
   Pem,
   TlsClientOptions,
   TlsDetails,
+  TlsIdentities,
   TlsIdentity,
   TlsServerOptions,
 } from "./net/tls.ts";

@@ -11,7 +11,7 @@ import { bunSignals } from "./bun/signals.ts";
 import { bunScheduler } from "./bun/scheduler.ts";
 import { runOn } from "./core/run.ts";
 import { isCancelled } from "./core/cancel-tree.ts";
-import { EXIT_GRACE_MS } from "./config.ts";
+import { DEVELOPMENT_FRAMES_MAX, EXIT_GRACE_MS } from "./config.ts";
 
 /** Options of {@link main}. */
 export interface MainOptions {
@@ -53,6 +53,8 @@ type SignalName = keyof typeof SIGNALS;
  */
 export function main<T>(body: Body<T>, options: MainOptions = {}): void {
   const scheduler = bunScheduler();
+  // The default of ten ends above a handler of some depth. With more of them an error costs more, which a program that is served does not pay.
+  if (scheduler.host.development) Error.stackTraceLimit = Math.max(Error.stackTraceLimit, DEVELOPMENT_FRAMES_MAX);
   const task = runOn(scheduler, body, options.asyncContext === true ? { asyncContext: true } : {});
   let signalled: SignalName | null = null;
   /** Clean-ups that were cut short before the signal came are not its doing. */

@@ -41,6 +41,28 @@ describe("main", () => {
     expect([await program.exitCode(), await program.errors()]).toEqual([0, ""]);
   });
 
+  test("main gives the stack of an error room for a handler of some depth, in development", async () => {
+    const source = `
+      import { main, sleep, type Steps } from "millrace";
+      function* deep(levels: number): Steps<void> {
+        if (levels > 0) return yield* deep(levels - 1);
+        yield* sleep(1);
+        throw new Error("down here");
+      }
+      main(function* handler() {
+        yield* deep(20);
+      });`;
+    const printed = async (env: Record<string, string>): Promise<string> => {
+      await using program = Program.source(source, env);
+      expect(await program.exitCode()).toBe(1);
+      return program.errors();
+    };
+    const errors = await printed({ NODE_ENV: "development" });
+    expect(errors).toContain("down here");
+    expect(errors).toMatch(/at handler \(.*program\.ts:9:/);
+    expect(await printed({})).not.toContain("at handler");
+  });
+
   test("main exits 0 on SIGTERM when everything drains in time", async () => {
     await using up = await started(server("graceMs: 60_000", ANSWER_LINES));
     const { program, client } = up;

@@ -48,6 +48,12 @@ export const ARMS: readonly Arm[] = [
     "bare callbacks that make all lines of a chunk into text at once, for the line protocol alone",
     OWN_WIRE,
   ),
+  arm("generator-tls", "millrace over TLS"),
+  arm("generator-tls-named", "millrace over TLS, the certificate chosen by the name that a client asks for", {
+    program: "generator-tls",
+    flags: ["--named"],
+  }),
+  arm("raw-tls", "bare callbacks on a listener of Bun's with tls"),
   arm("bun-serve", "Bun.serve with a handler a route"),
   arm("bun-static", "Bun.serve with static routes: no JavaScript runs", {
     program: "bun-serve",

@@ -7,8 +7,8 @@ import type { Ports } from "../servers/shared/flags.ts";
 /** One thing to measure. */
 export interface Job {
   readonly name: string;
-  /** What drives it: requests, echoes, lines, or open connections that say nothing. */
-  readonly load: "http" | "echo" | "line" | "idle";
+  /** What drives it: requests, echoes, echoes over TLS, lines, or open connections that say nothing. */
+  readonly load: "http" | "echo" | "tls-echo" | "line" | "idle";
   /** The request, whole; empty where the load is none of requests. */
   readonly request: string;
   /** Further requests, which are sent in turn with the first. */
@@ -63,6 +63,11 @@ function lines(pipelining: number, atMost: Record<string, number>): Job {
     atMost,
     about: `a line protocol, ${pipelining === 1 ? "one line" : `${pipelining} lines`} a write`,
   };
+}
+
+function tlsEcho(name: string, ours: string, about: string): Job {
+  const arms = [ours, "raw-tls"] as const;
+  return { ...DEFAULTS, name, load: "tls-echo", request: "", arms, atMost: { "raw-tls": 1.05 }, about };
 }
 
 /** All jobs. */
@@ -140,6 +145,8 @@ export const JOBS: readonly Job[] = [
     atMost: { "async-await": 0.95, raw: 1.04, "node-net": 0.6 },
     about: "64 bytes of TCP there and back",
   },
+  tlsEcho("tls-echo", "generator-tls", "64 bytes of TLS there and back, on connections whose handshakes are done"),
+  tlsEcho("tls-echo-named", "generator-tls-named", "the same on a listener that has certificates by name"),
   lines(1, {}),
   lines(16, { "async-await": 0.85, raw: 1.15 }),
   lines(128, { "async-await": 0.65, raw: 1.15 }),

@@ -118,9 +118,9 @@ export class Server extends Child {
   }
 }
 
-/** A running load generator: `http`, `echo` or `line`. */
+/** A running load generator. */
 export class Generator extends Child {
-  constructor(kind: "http" | "echo" | "line") {
+  constructor(kind: "http" | "echo" | "tls-echo" | "line") {
     super(join("load", `${kind}.ts`), ["--commands"]);
   }
 

@@ -62,7 +62,8 @@ async function requestFault(job: Job, server: Server, expected: Map<string, RawA
 
 async function streamFault(job: Job, server: Server): Promise<string | null> {
   if (job.load !== "line") {
-    const echoed = await exchange(server.echoPort, [ECHOED], (text) => text.length >= ECHOED.length);
+    const isWhole = (text: string): boolean => text.length >= ECHOED.length;
+    const echoed = await exchange(server.echoPort, [ECHOED], isWhole, job.load === "tls-echo");
     return echoed === ECHOED ? null : `its echo is ${shown(echoed)}`;
   }
   const lines = LINES.join("").split(/\r?\n/).slice(0, -1);
@@ -131,7 +132,12 @@ function isWhole(text: string): boolean {
  * Sends `parts` and collects what comes until `whole` says so, or the peer has closed. A later part goes out when something has come, or the
  * kernel has taken the one before.
  */
-async function exchange(port: number, parts: readonly string[], whole: (text: string) => boolean): Promise<string> {
+async function exchange(
+  port: number,
+  parts: readonly string[],
+  whole: (text: string) => boolean,
+  isTls = false,
+): Promise<string> {
   const answer = Promise.withResolvers<string>();
   const waiting = parts.map((part) => Buffer.from(part, "latin1"));
   let text = "";
@@ -146,7 +152,9 @@ async function exchange(port: number, parts: readonly string[], whole: (text: st
   const socket = await Bun.connect({
     hostname: "127.0.0.1",
     port,
+    ...(isTls ? { tls: { rejectUnauthorized: false } } : {}),
     socket: {
+      open: send,
       data(socket, chunk) {
         text += chunk.toString("latin1");
         if (whole(text)) answer.resolve(text);
@@ -156,7 +164,6 @@ async function exchange(port: number, parts: readonly string[], whole: (text: st
       close: () => answer.resolve(text),
     },
   });
-  send(socket);
   const got = await answer.promise;
   clearTimeout(timer);
   socket.terminate();

@@ -3,13 +3,16 @@
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import {
   alpnBytes,
+  byServerName,
   type Pem,
   pemsOf,
+  placeOf,
   type TlsClientOptions,
   TlsFault,
   type TlsIdentity,
   type TlsServerOptions,
 } from "../net/tls.ts";
+import type { ServerNames } from "../net/server-names.ts";
 
 /** The module is loaded when somebody speaks TLS: a server that does not starts without it. */
 function createSecureContext(options: SecureContextOptions): SecureContext {
@@ -50,6 +53,30 @@ export function contextOf(options: TlsServerOptions): object {
     return createSecureContext(bunTls(options) as SecureContextOptions).context as object;
   } catch (error) {
     throw optionsFault(error);
+  }
+}
+
+const contextsOfOptions = new WeakMap<TlsServerOptions, ServerNames<object> | null>();
+
+/**
+ * The contexts of a server's identities by name; `null` where it has none. Options are read once: whoever accepts TLS connection by connection with the
+ * same ones pays for their certificates once. @throws TlsFault for what cannot be used.
+ */
+export function namedContexts(options: TlsServerOptions): ServerNames<object> | null {
+  let contexts = contextsOfOptions.get(options);
+  if (contexts === undefined) {
+    contexts = byServerName(options, namedContext);
+    contextsOfOptions.set(options, contexts);
+  }
+  return contexts;
+}
+
+function namedContext(options: TlsServerOptions, name: string): object {
+  try {
+    return contextOf(options);
+  } catch (error) {
+    const { reason, message } = error as TlsFault;
+    throw new TlsFault(reason, `${message}, at ${placeOf(name)}`, error);
   }
 }
 

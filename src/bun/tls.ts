@@ -7,17 +7,18 @@ import type { Handshake, RawSocket, SocketHandler } from "../net/transport.ts";
 import {
   brokenOff,
   handshakeFault,
-  identityFault,
   type PeerCertificate,
+  reloadFault,
   type TlsClientOptions,
   type TlsDetails,
   TlsFault,
-  type TlsIdentity,
+  type TlsIdentities,
   type TlsServerOptions,
   withIdentity,
 } from "../net/tls.ts";
+import type { ServerNames } from "../net/server-names.ts";
 import { callbacks, fatal, own, type Socket } from "./socket-callbacks.ts";
-import { bunClientTls, bunTls, contextOf, optionsFault } from "./tls-options.ts";
+import { bunClientTls, bunTls, contextOf, namedContexts, optionsFault } from "./tls-options.ts";
 
 /** The TLS of one listener: what its sockets are given and told. */
 export class SecureGuard {
@@ -31,6 +32,7 @@ export class SecureGuard {
     this.#greet = greet;
     this.#tls = tls;
     contextOf(tls);
+    namedContexts(tls);
   }
 
   /** What `Bun.listen` is given as `tls`; `null` for a plain listener, whose sockets are upgraded one by one. */
@@ -39,19 +41,20 @@ export class SecureGuard {
   }
 
   /**
-   * A context that replaces a listener's own takes its protocols away: so with ALPN each connection is upgraded, under the options of its time. What
-   * that costs is in docs/decisions/0013.
+   * A context that replaces a listener's own takes its protocols away, and nobody asks for the name of the client any more: so with ALPN, or with names,
+   * each connection is upgraded, under the options of its time. What that costs is in docs/decisions/0013.
    */
   get #upgrades(): boolean {
-    return this.#tls.alpn !== undefined;
+    return this.#tls.alpn !== undefined || this.#tls.serverNames !== undefined;
   }
 
-  /** Another identity for the connections to come. @throws TlsFault */
-  reload(identity: TlsIdentity): void {
-    const fault = identityFault(identity);
+  /** Other identities for the connections to come. @throws TlsFault */
+  reload(identities: TlsIdentities): void {
+    const fault = reloadFault(this.#tls, identities);
     if (fault !== null) throw new TlsFault("ERR_TLS", fault);
-    const tls = withIdentity(this.#tls, identity);
+    const tls = withIdentity(this.#tls, identities);
     const context = contextOf(tls);
+    namedContexts(tls);
     this.#tls = tls;
     if (!this.#upgrades) this.#context = context;
   }
@@ -66,7 +69,7 @@ export class SecureGuard {
     if (this.#context !== null) (raw as Recertified).setKeyCert(this.#context);
     const handshake = this.#greet(raw);
     if (handshake === null) raw.terminate();
-    else own(raw, new Greeting(handshake, trustOf(this.#tls)));
+    else own(raw, new Greeting(handshake, trustOf(this.#tls), null));
   }
 
   #openPlain(raw: Socket): void {
@@ -93,13 +96,17 @@ function trustOf({ clientCertificates }: TlsServerOptions): Trust {
 /** Makes a TLS connection of a plain one, as its client. @throws TlsFault */
 export function upgradeClient(raw: Socket, tls: TlsClientOptions, handshake: Handshake): Socket {
   const trust: Trust = tls.verify === false ? "anybody" : "verified";
-  return upgrade(raw, { tls: bunClientTls(tls) }, new Greeting(handshake, trust));
+  return upgrade(raw, { tls: bunClientTls(tls) }, new Greeting(handshake, trust, null));
 }
 
 /** The same as the server. @throws TlsFault */
 export function upgradeServer(raw: Socket, tls: TlsServerOptions, early: Uint8Array, handshake: Handshake): Socket {
   const side = { isServer: true, tls: bunTls(tls), ...(early.length === 0 ? {} : { initialData: early }) };
-  return upgrade(raw, side, new Greeting(handshake, trustOf(tls)));
+  try {
+    return upgrade(raw, side, new Greeting(handshake, trustOf(tls), namedContexts(tls)));
+  } catch (error) {
+    throw error instanceof TlsFault ? error : optionsFault(error);
+  }
 }
 
 function upgrade(raw: Socket, side: object, greeting: Greeting): Socket {
@@ -108,7 +115,8 @@ function upgrade(raw: Socket, side: object, greeting: Greeting): Socket {
   raw.data = undefined;
   greeting.upgrading = true;
   try {
-    const options = { ...side, data: greeting, socket: handshakeCallbacks };
+    const socket = greeting.contexts === null ? handshakeCallbacks : namingCallbacks;
+    const options = { ...side, data: greeting, socket };
     const [, secure] = raw.upgradeTLS(options as unknown as Bun.TLSUpgradeOptions<SocketHandler | undefined>);
     greeting.upgraded();
     return secure;
@@ -136,18 +144,30 @@ const handshakeCallbacks: Bun.SocketHandler<SocketHandler | undefined> = {
   },
 };
 
+/** The same where a server has several identities. Bun asks which context the connection goes on with; `undefined` is the one it has. Not in Bun's types. */
+const namingCallbacks: typeof handshakeCallbacks = Object.assign(
+  { ...handshakeCallbacks },
+  {
+    serverName: (greeting: unknown, asked: string): object | undefined =>
+      greeting instanceof Greeting ? (greeting.contexts?.find(asked) ?? undefined) : undefined,
+  },
+);
+
 /** The owner of a socket whose handshake is under way: it only hears of the end. */
 class Greeting implements SocketHandler {
   fault: TlsFault | null = null;
+  /** By the name that the client asks for; `null` where there is one for all. */
+  readonly contexts: ServerNames<object> | null;
   readonly #handshake: Handshake;
   readonly #trust: Trust;
   /** Inside of `upgradeTLS`, in which bytes that came early may fail at once. */
   upgrading = false;
   #closed = false;
 
-  constructor(handshake: Handshake, trust: Trust) {
+  constructor(handshake: Handshake, trust: Trust, contexts: ServerNames<object> | null) {
     this.#handshake = handshake;
     this.#trust = trust;
+    this.contexts = contexts;
   }
 
   socketData(): void {}
@@ -157,7 +177,7 @@ class Greeting implements SocketHandler {
   /** Bun takes the handshake for over. */
   handshaken(raw: Socket, success: boolean, error: Error | null): void {
     // A failed one is told by the close that follows.
-    if (!success) {
+    if (!success && !(this.#trust === "anybody" && isOfCertificate(error))) {
       this.fault = error === null ? null : faultOf(error);
       return;
     }
@@ -188,6 +208,12 @@ class Greeting implements SocketHandler {
     if (this.#trust === "anybody" || raw.authorized) return true;
     return this.#trust === "verified or none" && certificateOf(raw) === null;
   }
+}
+
+/** Bun calls a handshake failed for a certificate of another name even where it was told not to look, and goes on with it. */
+function isOfCertificate(error: Error | null): boolean {
+  const code = (error as { code?: string } | null)?.code;
+  return code !== undefined && code !== "EPROTO" && code !== "ECONNRESET";
 }
 
 function faultOf(error: Error): TlsFault {

@@ -8,7 +8,7 @@ import {
   tlsFault,
   type TlsClientOptions,
   type TlsDetails,
-  type TlsIdentity,
+  type TlsIdentities,
   type TlsServerOptions,
 } from "../net/tls.ts";
 import type {
@@ -53,7 +53,7 @@ export class BunTransport implements Transport {
     try {
       const guard = new SecureGuard(tls, greet);
       const listener = bind(address, guard.callbacks, guard.options);
-      return { ...listener, reload: (identity: TlsIdentity) => guard.reload(identity) };
+      return { ...listener, reload: (identities: TlsIdentities) => guard.reload(identities) };
     } catch (error) {
       if (!(error instanceof TlsFault)) throw error;
       const { message, reason } = error;

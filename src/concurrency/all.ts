@@ -8,7 +8,7 @@
 import type { Cancelled } from "../core/cancel-tree.ts";
 import { isCancelled } from "../core/cancel-tree.ts";
 import { ProtocolError } from "../core/errors.ts";
-import { begin, type Body, finish, type Operation, PROBE, probed, suspend } from "../core/operation.ts";
+import { begin, type Body, finish, type Operation, PROBE, probed, suspend, thrownNow } from "../core/operation.ts";
 import {
   type AnyStepper,
   type AnyTask,
@@ -85,6 +85,8 @@ class All extends Composite<unknown> {
   #stopped = false;
   #interruption: Cancelled | null = null;
   readonly #errors: unknown[] = [];
+  /** One of them that a leaf has thrown while the task was being parked, and so without the task's stack. */
+  #thrownInPark: unknown = undefined;
 
   constructor(names: readonly string[] | null, bodies: readonly Body<unknown>[]) {
     super(names, bodies);
@@ -170,7 +172,10 @@ class All extends Composite<unknown> {
     for (let at = 0; at < states.length && !this.#stopped; at++) {
       if (states[at] !== STARTED && states[at] !== WAITS_ON) continue;
       // One that was parked a moment ago may be what this one waits for: a send and a receive on one channel.
-      if (parkedNow && states[at] === STARTED) this.#step(at, this.parts[at] as AnyStepper, undefined, task);
+      if (parkedNow && states[at] === STARTED) {
+        this.#step(at, this.parts[at] as AnyStepper, undefined, task);
+        if (this.#errors.length > 0) this.#thrownInPark = this.#errors[0];
+      }
       if (this.#stopped || states[at] === DONE) continue;
       states[at] = WAITING;
       parkedNow = true;
@@ -267,8 +272,11 @@ class All extends Composite<unknown> {
   #end(task: AnyTask): IteratorReturnResult<unknown> {
     if (task.wait === this) task.wait = null;
     this.node?.pop();
-    if (this.#errors.length > 0) throw firstOf(this.#errors);
-    if (this.#interruption !== null) throw this.#interruption;
+    if (this.#errors.length > 0) {
+      const first = firstOf(this.#errors);
+      throw first === this.#thrownInPark ? thrownNow(first) : first;
+    }
+    if (this.#interruption !== null) this.throwInterruption(this.#interruption);
     const { names } = this;
     if (names === null) return finish(this.#values);
     return finish(Object.fromEntries(names.map((name, i) => [name, this.#values[i]])));

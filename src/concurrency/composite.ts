@@ -5,7 +5,7 @@
 // Invariants. A part that is parked was started in the same step, or has been parked ever since. A part that was woken is resumed, whatever
 // became of the others: it may hold a slot until then. A part is unparked once at most, and only while it is parked.
 
-import type { CancelNode } from "../core/cancel-tree.ts";
+import type { Cancelled, CancelNode } from "../core/cancel-tree.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { watch } from "../core/forgotten.ts";
 import {
@@ -19,7 +19,16 @@ import {
   STARTED,
   usedAsValue,
 } from "../core/operation.ts";
-import { type AnyStepper, type AnyTask, budgetLeft, chargeMore, type Stepper, Task, Wait } from "../core/task.ts";
+import {
+  type AnyStepper,
+  type AnyTask,
+  budgetLeft,
+  chargeMore,
+  running,
+  type Stepper,
+  Task,
+  Wait,
+} from "../core/task.ts";
 import { PushedNode } from "./cancel.ts";
 
 /** What `Body<T>` gives. */
@@ -132,6 +141,12 @@ export abstract class Composite<out T> extends Wait implements Operation<T>, Ste
     this.node.live++;
     const label = labelOf(this.bodies[i] as Body<unknown>, this.names?.[i]);
     this.replace(i, task.kernel.spawn(this.node, this.parts[i] as AnyStepper, label));
+  }
+
+  /** The end of one that a cancel from outside has ended. Its task was not interrupted itself when there were children to join. */
+  protected throwInterruption(cause: Cancelled): never {
+    running?.kernel.delivering(running, cause);
+    throw cause;
   }
 
   protected replace(i: number, part: Part): void {

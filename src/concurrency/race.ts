@@ -201,7 +201,10 @@ class Race extends Composite<{ name: string; value: unknown }> {
     if (this.live > 0) return suspend(this);
     this.node?.pop();
     const winner = this.#winner;
-    if (winner === INTERRUPTED) throw this.#errors === null ? this.#interruption : firstOf(this.#errors);
+    if (winner === INTERRUPTED) {
+      if (this.#errors !== null) throw firstOf(this.#errors);
+      this.throwInterruption(this.#interruption as Cancelled);
+    }
     const part = this.parts[winner] as AnyStepper | AnyTask;
     if (!(part instanceof Task)) return this.#resumeWinner(part, this.#token);
     if (part.state === FAILED) throw this.#withErrors(part.outcome);

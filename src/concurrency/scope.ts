@@ -136,6 +136,7 @@ function* runScope<T>(
   yield* node.runDeferred();
   node.pop();
   node.throwOutcome();
+  if (node.cause !== null) node.holder.kernel.returned(node.holder, node);
   return value as T;
 }
 
@@ -252,7 +253,10 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
     if (isCancelled(error)) {
       this.#interruption = error;
       this.cancelTree(error.reason);
-    } else this.#failed(error);
+    } else {
+      if (this.cause !== null) this.holder.kernel.threw(this.holder, this, error);
+      this.#failed(error);
+    }
   }
 
   /** Parks until no child is left. */
@@ -285,8 +289,14 @@ class ScopeNode extends PushedNode implements Scope, TimerOwner {
     if (this.#errors.size > 0) throw this.#combined();
     const interruption = this.#interruption;
     if (interruption === null) return;
-    if (interruption.scope !== this) throw interruption;
-    if (this.#timedOut) throw new TimeoutError(`Cannot complete ${this.#describe()}: its deadline passed`);
+    if (interruption.scope !== this) {
+      this.holder.kernel.delivering(this.holder, interruption);
+      throw interruption;
+    }
+    if (this.#timedOut) {
+      const wait = this.holder.kernel.waitEndedBy(this.holder, interruption);
+      throw new TimeoutError(`Cannot complete ${this.#describe()}: its deadline passed`, wait);
+    }
     const { reason } = interruption;
     const cause = reason === undefined ? {} : { cause: reason };
     throw new ScopeCancelledError(

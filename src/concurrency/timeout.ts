@@ -1,7 +1,7 @@
 // Deadlines around an operation. `timeout` and `moveOnAfter` differ only in what a passed deadline gives. Both delegate by hand instead of
 // by a generator: an operation that completes at once then costs no node in the cancel tree and no timer.
 
-import type { CancelNode } from "../core/cancel-tree.ts";
+import { type Cancelled, type CancelNode, isCancelled } from "../core/cancel-tree.ts";
 import { TimeoutError } from "../core/errors.ts";
 import { watch } from "../core/forgotten.ts";
 import { type Body, finish, FRESH, iterate, type Operation, STARTED, ranBefore } from "../core/operation.ts";
@@ -91,7 +91,7 @@ class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
     if (node === null) return this.#first();
     try {
       const result = (this.#inner as Stepper<T>).next(token);
-      if (result.done === true) node.pop();
+      if (result.done === true) node.completed();
       return result;
     } catch (error) {
       return this.#stopped(node, error);
@@ -105,7 +105,7 @@ class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
     try {
       if (inner?.throw === undefined) throw error;
       const result = inner.throw(error);
-      if (result.done === true) node?.pop();
+      if (result.done === true) node?.completed();
       return result;
     } catch (thrown) {
       if (node === null) throw thrown;
@@ -127,9 +127,14 @@ class Deadline<T, R> implements Operation<T | R>, Stepper<T | R> {
   #stopped(node: DeadlineNode, error: unknown): IteratorReturnResult<R> {
     const mine = node.owns(error);
     node.pop();
-    if (!mine) throw error;
-    if (this.#throws) throw new TimeoutError(`Cannot complete the operation: ${this.#ms} ms have passed`);
-    return finish(undefined as R);
+    if (!mine) {
+      if (node.cause !== null && !isCancelled(error)) node.holder.kernel.threw(node.holder, node, error);
+      throw error;
+    }
+    if (!this.#throws) return finish(undefined as R);
+    const { holder } = node;
+    const wait = holder.kernel.waitEndedBy(holder, error as Cancelled);
+    throw new TimeoutError(`Cannot complete the operation: ${this.#ms} ms have passed`, wait);
   }
 }
 
@@ -146,6 +151,12 @@ class DeadlineNode extends PushedNode implements TimerOwner {
 
   expired(): void {
     this.cancelTree("a deadline passed");
+  }
+
+  /** The operation has given its value. */
+  completed(): void {
+    if (this.cause !== null) this.holder.kernel.returned(this.holder, this);
+    this.pop();
   }
 
   override pop(): void {

@@ -76,7 +76,7 @@ export class BusyError extends MillraceError {
 }
 
 /**
- * `timeout(ms, operation)` ran out of time, or a scope with a deadline did.
+ * `timeout(ms, operation)` ran out of time, or a scope with a deadline did. In development `cause` has the stack of the wait that it ended.
  *
  * @example
  * ```ts
@@ -93,8 +93,8 @@ export class BusyError extends MillraceError {
  */
 export class TimeoutError extends MillraceError {
   override name = "TimeoutError";
-  constructor(message: string) {
-    super("ERR_TIMEOUT", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_TIMEOUT", message, options);
   }
 }
 

@@ -1,8 +1,8 @@
-// What development mode reports. It finds operations that a step made and nobody ran: the forgotten `yield*`, which JavaScript itself lets pass in
-// silence (in production `watch` is null and a leaf pays one comparison), and words the report of a swallowed cancel.
+// What development mode reports of operations that a step made and nobody ran: the forgotten `yield*`, which JavaScript itself lets pass in silence.
+// In production `watch` is null, and a leaf pays one comparison.
 
 import type { CancelNode } from "./cancel-tree.ts";
-import { type AnyTask, describeTask, running } from "./task.ts";
+import { running } from "./task.ts";
 
 /** An operation as the watch sees it. */
 export interface Made {
@@ -57,11 +57,4 @@ export let watch: ForgottenWatch | null = null;
 /** Switches the watch on. It stays on: schedulers come and go, and a null check cannot tell them apart. */
 export function watchForgotten(): void {
   watch ??= new ForgottenWatch();
-}
-
-/** What is reported when a cancel has to be thrown into `task` again. */
-export function swallowedReport(task: AnyTask): string {
-  const cause = "it was caught and not rethrown, or a finally block ran an operation without shield()";
-  const first = task.extras.deliveredAt?.stack ?? "at its wait";
-  return `A Cancelled was thrown into ${describeTask(task)} again: ${cause}\nfirst thrown ${first}\nnow thrown ${new Error().stack ?? ""}`;
 }

@@ -7,7 +7,7 @@
 // `finally` that suspends under `yield*` would make the outer generator carry on past the cancelled call (ECMAScript 27.5.3.7).
 
 import type { Cancelled } from "./cancel-tree.ts";
-import { ProtocolError } from "./errors.ts";
+import { MillraceError, ProtocolError } from "./errors.ts";
 import { watch } from "./forgotten.ts";
 import { type AnyStepper, charge, describeTask, isOverdrawn, running, type Stepper, type Task, Wait } from "./task.ts";
 
@@ -48,7 +48,7 @@ export interface Operation<out T> {
 export type Steps<T> = Generator<Wait, T, unknown>;
 
 /** A token that records the stack of the leaf that gets it and changes nothing: how `where` finds the line a task waits at. */
-export const PROBE: { stack: string } = { stack: "" };
+export const PROBE: { trace: Error | null } = { trace: null };
 
 /**
  * Result objects are shared by all leaves: `yield*` and the scheduler read them at once and never keep them. So a leaf that finishes
@@ -130,7 +130,7 @@ export abstract class Leaf<out T> extends Wait implements Operation<T> {
     if (token === undefined) return begin(task, this) ?? this.start(task as Task);
     if (token === task) return this.resume(task as Task);
     if (token === PROBE) return probed(this);
-    throw token;
+    throw thrownNow(token);
   }
 
   /** What is made of an operation that nobody ran would be nonsense. @throws ProtocolError */
@@ -174,9 +174,19 @@ export function begin(task: Task | null, leaf: { readonly reason: string }): Ite
   return null;
 }
 
+/**
+ * The token, to be thrown. An error that was made while its task was parked, such as that of a second reader, has a stack without the task, and
+ * gets another one.
+ */
+export function thrownNow(token: unknown): unknown {
+  if (token instanceof MillraceError) Error.captureStackTrace(token, thrownNow);
+  return token;
+}
+
 /** Records the stack for `where` and leaves everything as it is. */
 export function probed(wait: Wait): IteratorYieldResult<Wait> {
-  PROBE.stack = new Error().stack ?? "";
+  // Its stack is made into text when somebody reads it.
+  PROBE.trace = new Error();
   return suspend(wait);
 }
 
@@ -187,11 +197,11 @@ export function probed(wait: Wait): IteratorYieldResult<Wait> {
  */
 function deliver(task: Task, cause: Cancelled): IteratorYieldResult<Wait> {
   if (task.rare?.delivered === cause) {
-    task.kernel.swallowed(task);
+    task.kernel.swallowed(task, cause);
     return suspend(ONCE_ROUND_THEN_THROW);
   }
   task.extras.delivered = cause;
-  task.kernel.delivering(task);
+  task.kernel.delivering(task, cause);
   if (!charge()) return suspend(ONCE_ROUND_THEN_THROW);
   throw cause;
 }

@@ -16,9 +16,10 @@ import {
   STEP_BUDGET,
   STEP_BYTES,
 } from "../config.ts";
-import { attach, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
+import { attach, type Cancelled, type CancelNode, detach, isCancelled } from "./cancel-tree.ts";
+import { CancelWatch } from "./cancel-watch.ts";
 import { deadlock } from "./deadlock.ts";
-import { swallowedReport, watch, watchForgotten } from "./forgotten.ts";
+import { watch, watchForgotten } from "./forgotten.ts";
 import type { Host, HostClient } from "./host.ts";
 import { inherit } from "./inheritance.ts";
 import type { Instrument } from "./instrument.ts";
@@ -85,12 +86,15 @@ export class Scheduler implements Kernel, HostClient {
   private alarmAt = Number.POSITIVE_INFINITY;
   private lastId = 0;
   private reported = 0;
+  /** In development. */
+  private readonly cancels: CancelWatch | null;
 
   constructor(host: Host) {
     this.host = host;
     this.timers = new Timers(host.now());
     host.attach(this);
     if (host.development) watchForgotten();
+    this.cancels = host.development ? new CancelWatch() : null;
   }
 
   // --- making and waking tasks -----------------------------------------------------------------------------------------------
@@ -357,7 +361,11 @@ export class Scheduler implements Kernel, HostClient {
       detach(task);
       parent.childExited(task);
     }
-    if (task.rare !== null) settle(task);
+    if (task.rare !== null) {
+      settle(task);
+      if (ending === RETURNED) this.returned(task, task);
+      else if (ending === FAILED) this.threw(task, task, outcome);
+    }
     this.instrument?.taskExited?.(task);
   }
 
@@ -370,17 +378,34 @@ export class Scheduler implements Kernel, HostClient {
 
   // --- reports ---------------------------------------------------------------------------------------------------------------
 
-  delivering(task: AnyTask): void {
-    if (this.host.development) task.extras.deliveredAt = new Error();
+  delivering(task: AnyTask, cause: Cancelled): void {
+    this.cancels?.delivering(task, cause);
   }
 
-  swallowed(task: AnyTask): void {
+  swallowed(task: AnyTask, cause: Cancelled): void {
     this.swallowedCancels++;
-    this.report(swallowedReport(task));
+    this.reportAny(this.cancels?.again(task, cause));
+  }
+
+  returned(task: AnyTask, node: CancelNode): void {
+    this.reportAny(this.cancels?.returned(task, node));
+  }
+
+  waitEndedBy(task: AnyTask, cause: Cancelled): ErrorOptions {
+    const wait = this.cancels?.waitEndedBy(task, cause);
+    return wait === undefined ? {} : { cause: wait };
+  }
+
+  threw(task: AnyTask, node: CancelNode, error: unknown): void {
+    this.reportAny(this.cancels?.threw(task, node, error));
   }
 
   report(text: string): void {
     if (this.reported++ < REPORTS_MAX) this.host.report(text);
+  }
+
+  private reportAny(text: string | null | undefined): void {
+    if (text !== null && text !== undefined) this.report(text);
   }
 }
 

@@ -87,10 +87,15 @@ export interface Kernel {
   runIfNext(task: AnyTask): boolean;
   /** Makes the operation that `yield* task` runs. */
   join<T>(task: Task<T>): Stepper<T>;
-  /** A cause is about to be thrown into `task` for the first time. */
-  delivering(task: AnyTask): void;
-  /** A cause is about to be thrown into `task` again: the first throw was caught, or a `finally` ran an operation without a shield. */
-  swallowed(task: AnyTask): void;
+  /** `cause` is about to be thrown into `task` for the first time. */
+  delivering(task: AnyTask, cause: Cancelled): void;
+  /** `cause` is about to be thrown into `task` again: the first throw was caught, or a `finally` ran an operation without a shield. */
+  swallowed(task: AnyTask, cause: Cancelled): void;
+  /** `task` leaves `node`, which is cancelled, with a value, or with an error that is no cancel: one that was thrown into it may be lost. */
+  returned(task: AnyTask, node: CancelNode): void;
+  threw(task: AnyTask, node: CancelNode, error: unknown): void;
+  /** In development, an error with the stack of the wait in which `cause` has found `task`: the `cause` of what is thrown for it. */
+  waitEndedBy(task: AnyTask, cause: Cancelled): ErrorOptions;
   /** Shows a diagnostic, up to a bound. */
   report(text: string): void;
 }
@@ -116,8 +121,6 @@ export interface TaskExtras {
   promise: PromiseWithResolvers<unknown> | null;
   /** The cause that was last thrown into the task. */
   delivered: Cancelled | null;
-  /** Its stack tells where, in development. */
-  deliveredAt: Error | undefined;
   /** Its task-local values. */
   locals: Locals | null;
 }
@@ -194,7 +197,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
 
   /** @internal */
   get extras(): TaskExtras {
-    this.rare ??= { promise: null, delivered: null, deliveredAt: undefined, locals: null };
+    this.rare ??= { promise: null, delivered: null, locals: null };
     return this.rare;
   }
 
@@ -227,11 +230,9 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
     return take(this, cause);
   }
 
-  /** @internal */
-  afterCancel(): void {}
+  /** @internal */ afterCancel(): void {}
 
-  /** @internal */
-  childExited(): void {}
+  /** @internal */ childExited(): void {}
 
   /** @internal */
   cancelTree(reason: unknown): boolean {
@@ -249,7 +250,7 @@ export class Task<out T = unknown> implements CancelNode, NodeHolder {
       return;
     }
     this.extras.delivered = cause;
-    this.kernel.delivering(this);
+    this.kernel.delivering(this, cause);
     this.kernel.requeue(this, cause);
   }
 }

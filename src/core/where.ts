@@ -24,18 +24,29 @@ import { type AnyTask, budgetLeft, enterStep, PARKED, running } from "./task.ts"
  * ```
  */
 export function whereIsTask(task: AnyTask): string[] {
-  if (task.state !== PARKED) return [];
+  return task.state === PARKED ? waitFrames(probe(task).stack ?? "") : [];
+}
+
+/** @internal An error with the stack of a parked task. */
+export function probe(task: AnyTask): Error {
   const outer = running;
   const leaves = budgetLeft();
   enterStep(task, 0);
-  PROBE.stack = "";
+  PROBE.trace = null;
   try {
     task.generator.next(PROBE);
   } finally {
     enterStep(outer, leaves);
   }
-  const frames = PROBE.stack.split("\n").filter((line) => /^\s*at /.test(line));
-  const own = frames.findIndex((line) => line.includes("whereIsTask"));
+  return PROBE.trace ?? NO_TRACE;
+}
+
+const NO_TRACE: Error = { name: "", message: "", stack: "" };
+
+/** @internal The frames of a task in a stack that a leaf has made: from the innermost generator to the outermost. */
+export function waitFrames(stack: string): string[] {
+  const frames = stack.split("\n").filter((line) => /^\s*at /.test(line));
+  const own = frames.findIndex((line) => STEP_FRAME.test(line));
   const kept = own === -1 ? frames : frames.slice(0, own);
   return kept
     .map((line) => line.trim().replace(/^at /, ""))
@@ -45,8 +56,12 @@ export function whereIsTask(task: AnyTask): string[] {
 
 /** Frames of the probe, of leaves and of millrace's own generators: they say nothing about the task. */
 function isLeafFrame(line: string): boolean {
-  return /^(probed|next|throw)\b/.test(line) || OWN_FRAME.test(line);
+  return /^(probed|next|throw)\b/.test(line) || OWN_FILE.test(line) || OWN_FUNCTION.test(line);
 }
 
-const OWN_FRAME =
-  /\bcore\/(operation|run)\.ts:|node:async_hooks|^\S*(runScope|runDeferred|runShield|inOwnContext|#run) .*\bconcurrency\/(scope|shield|task-local)\.ts:/;
+/** What resumes a task: its own frames end there. */
+const STEP_FRAME = /\bat (probe \(.*\bcore\/where|resume \(.*\bcore\/scheduler)\.ts:/;
+
+const OWN_FILE = /\bcore\/(operation|run|scheduler|cancel-watch)\.ts:|node:async_hooks/;
+const OWN_FUNCTION =
+  /^\S*(runScope|runDeferred|runShield|inOwnContext|throwOutcome|throwInterruption|#run|#end) .*\bconcurrency\/[a-z-]+\.ts:/;

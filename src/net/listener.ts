@@ -15,7 +15,7 @@ import type { ConnOwner } from "./conn-state.ts";
 import { ListenError } from "./errors.ts";
 import { Handshakes, type HandshakesOwner } from "./handshakes.ts";
 import { keepAlive, type KeepAlive } from "./keep-alive.ts";
-import { handshakeMsOf, type TlsFault, type TlsIdentity, type TlsServerOptions } from "./tls.ts";
+import { handshakeMsOf, type TlsFault, type TlsIdentities, type TlsServerOptions } from "./tls.ts";
 import type { Handshake, ListenAddress, NetHost, RawListener, RawSecureListener, RawSocket } from "./transport.ts";
 import type { Task, Wait } from "../core/task.ts";
 
@@ -114,9 +114,9 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   }
 
   /**
-   * Shows another certificate to those who connect from now on: no restart, and connections that stand go on with the old one. All else of `tls`
-   * stays as it was. When it throws, everything stays.
-   * @throws ListenError when the listener has no TLS, or when key and certificate cannot be used.
+   * Shows another certificate to those who connect from now on: no restart, and connections that stand go on with the old one. `serverNames`, when given,
+   * takes the place of all that were there. All else of `tls` stays as it was. When it throws, everything stays.
+   * @throws ListenError when the listener has no TLS, when key and certificate cannot be used, or for `serverNames` when it was opened without any.
    *
    * @example
    * ```ts
@@ -131,12 +131,12 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
    * });
    * ```
    */
-  reloadTls(identity: TlsIdentity): void {
+  reloadTls(identities: TlsIdentities): void {
     const attempt = `Cannot reload the certificate of ${this.address}`;
     if (this.#rawSecure === null) throw new ListenError(`${attempt}: it listens without TLS`, "ERR_TLS");
     if (this.#closed) throw new ListenError(`${attempt}: it is closed`, "ERR_CLOSED");
     try {
-      this.#rawSecure.reload(identity);
+      this.#rawSecure.reload(identities);
     } catch (error) {
       const fault = error as TlsFault;
       throw new ListenError(`${attempt}: ${fault.message}`, fault.reason, { cause: fault });

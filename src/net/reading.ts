@@ -2,7 +2,7 @@
 // The callback that brings bytes asks the parked leaf whether they are enough, so a reader is resumed once, however the bytes come.
 
 import { BusyError } from "../core/errors.ts";
-import { begin, finish, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
+import { begin, finish, IDLE, Leaf, PROBE, probed, suspend, thrownNow } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { type ConnState, OPEN, type Reader } from "./conn-state.ts";
 import { LineTooLongError, UnexpectedEndError } from "./errors.ts";
@@ -37,7 +37,7 @@ export abstract class ReadingLeaf<out T> extends Leaf<T> implements Reader {
       if (this.conn.reader !== null) throw this.#busy();
     } else if (token === task) this.conn.reader = null;
     else if (token === PROBE) return probed(this);
-    else throw token;
+    else throw thrownNow(token);
     if (!this.ready()) return suspend(this);
     this.state = IDLE;
     return finish(this.value());

@@ -66,7 +66,8 @@ export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> 
 
 /**
  * Turns a plain connection into a TLS one, as its server. Sends what was written first, such as the answer to STARTTLS; parks until the handshake
- * is done. Cancelled half-way, the connection is closed at once.
+ * is done. Cancelled half-way, the connection is closed at once. The `serverNames` of one options object are read once: give another object when
+ * they have changed.
  * @throws TlsError, and the connection is gone unless nothing was begun: `reason` says why; `ERR_PLAINTEXT_AHEAD` for
  * commands that the client, or somebody in between, has sent in plain text behind the one that asked for TLS. BusyError when another task reads or
  * writes, ConnectionLostError, ConnectionClosedError.

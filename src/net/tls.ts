@@ -1,7 +1,8 @@
 // What TLS is given and what it tells: keys, certificates, protocols, and who the peer is. Plain data, checked here as far as that needs no
-// cryptography; what it means to a socket is the transport's business. One certificate a listener.
+// cryptography; what it means to a socket is the transport's business. A server has one identity for everybody, and may have others by name.
 
 import { TLS_HANDSHAKE_MS } from "../config.ts";
+import { ServerNames, serverNamesFault } from "./server-names.ts";
 
 /** Text in PEM form, or the bytes of such a file. */
 export type Pem = string | Uint8Array;
@@ -18,6 +19,15 @@ export interface TlsIdentity {
   readonly ca?: Pem | readonly Pem[];
 }
 
+/** Who a server is to everybody, and to those who ask for it by certain names. */
+export interface TlsIdentities extends TlsIdentity {
+  /**
+   * Identities by the name that a client asks for: `example.org`, or `*.example.org` for one label in place of the star. Who asks for another name, or
+   * for none, is shown the one above.
+   */
+  readonly serverNames?: Readonly<Record<string, TlsIdentity>>;
+}
+
 /** How a server asks its clients for certificates. One that nobody in `ca` has signed never gets in. */
 export interface ClientCertificates {
   /** Who signs them. */
@@ -27,7 +37,7 @@ export interface ClientCertificates {
 }
 
 /** TLS of a server. The protocol is TLS 1.2 or 1.3. */
-export interface TlsServerOptions extends TlsIdentity {
+export interface TlsServerOptions extends TlsIdentities {
   /** Protocols by the names of ALPN, best first; a client that offers others only is refused (RFC 7301). Default: none is agreed on. */
   readonly alpn?: readonly string[];
   /** Asks clients for certificates. Default: does not. */
@@ -102,10 +112,22 @@ export function handshakeMsOf(options: TlsServerOptions): number {
   return options.handshakeMs ?? TLS_HANDSHAKE_MS;
 }
 
-/** The options of a server that has changed its identity; nothing of the old one is left. */
-export function withIdentity(options: TlsServerOptions, identity: TlsIdentity): TlsServerOptions {
+/** The options of a server that has changed its identity; nothing of the old one is left. Those by name stay, unless others are given. */
+export function withIdentity(options: TlsServerOptions, identity: TlsIdentities): TlsServerOptions {
   const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = options;
-  return { ...rest, ...identity };
+  const { serverNames = rest.serverNames, ...others } = identity;
+  return { ...rest, ...others, ...(serverNames === undefined ? {} : { serverNames }) };
+}
+
+/** What `make` makes of the options that a server has under each of its names; `null` where it has none. */
+export function byServerName<T>(
+  options: TlsServerOptions,
+  make: (options: TlsServerOptions, name: string) => T,
+): ServerNames<T> | null {
+  const { serverNames, ...rest } = options;
+  if (serverNames === undefined) return null;
+  const named = Object.entries(serverNames);
+  return new ServerNames(named.map(([name, identity]) => [name, make(withIdentity(rest, identity), name)]));
 }
 
 /** What is wrong with a server's `options` at first sight, as the end of a message; `null` for nothing. */
@@ -113,14 +135,37 @@ export function tlsFault(options: TlsServerOptions): string | null {
   const certificates = options.clientCertificates;
   if (certificates !== undefined && isEmpty(certificates.ca))
     return "tls.clientCertificates needs a ca, or any certificate would do";
-  return identityFault(options) ?? alpnFault(options.alpn);
+  return identitiesFault(options) ?? alpnFault(options.alpn);
 }
 
-/** The same for an identity alone. */
-export function identityFault(identity: TlsIdentity): string | null {
+/** The same for what a server with `options` is to change to. */
+export function reloadFault(options: TlsServerOptions, identities: TlsIdentities): string | null {
+  // On Bun a listener is made for names or is not.
+  if (identities.serverNames !== undefined && options.serverNames === undefined)
+    return "it listens without tls.serverNames, which have to be there from the start, be it as {}";
+  return identitiesFault(identities);
+}
+
+function identitiesFault(identities: TlsIdentities): string | null {
+  const { serverNames = {} } = identities;
+  const named = Object.entries(serverNames).map(([name, identity]) => identityFault(identity, placeOf(name)));
+  return (
+    identityFault(identities, "tls") ??
+    serverNamesFault(Object.keys(serverNames)) ??
+    named.find((fault) => fault !== null) ??
+    null
+  );
+}
+
+/** Where the identity of `name` stands in the options, for messages. */
+export function placeOf(name: string): string {
+  return `tls.serverNames[${JSON.stringify(name)}]`;
+}
+
+function identityFault(identity: TlsIdentity, place: string): string | null {
   // Bun would listen all the same: in plain text without both, and with certificates that no handshake can use without one of them.
   for (const name of ["key", "cert"] as const) {
-    if (isEmpty(identity[name])) return `TLS needs a key and a certificate, and tls.${name} is missing`;
+    if (isEmpty(identity[name])) return `TLS needs a key and a certificate, and ${place}.${name} is missing`;
   }
   return null;
 }

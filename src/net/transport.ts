@@ -6,7 +6,7 @@
 
 import type { FileStore } from "../core/files.ts";
 import type { Host } from "../core/host.ts";
-import type { TlsClientOptions, TlsDetails, TlsFault, TlsIdentity, TlsServerOptions } from "./tls.ts";
+import type { TlsClientOptions, TlsDetails, TlsFault, TlsIdentities, TlsServerOptions } from "./tls.ts";
 
 /** A connected stream socket. */
 export interface RawSocket {
@@ -88,8 +88,8 @@ export interface RawListener {
 
 /** An open listening socket for TLS. */
 export interface RawSecureListener extends RawListener {
-  /** Connections from now on are shown this identity; those that stand, or shake hands, go on with theirs. @throws TlsFault when it cannot be used. */
-  reload(identity: TlsIdentity): void;
+  /** Connections from now on are shown these identities; those that stand, or shake hands, go on with theirs. @throws TlsFault when it cannot be used. */
+  reload(identities: TlsIdentities): void;
 }
 
 /** What a transport tells of a TLS connection that is not one yet. Exactly one of the two is called; neither within the call that was given it. */

@@ -3,7 +3,7 @@
 
 import { OUTBOX_HIGH_WATER_BYTES } from "../config.ts";
 import { BusyError } from "../core/errors.ts";
-import { begin, finish, IDLE, Leaf, PROBE, probed, suspend } from "../core/operation.ts";
+import { begin, finish, IDLE, Leaf, PROBE, probed, suspend, thrownNow } from "../core/operation.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { type ConnState, ENDING, OPEN, type Writer } from "./conn-state.ts";
 
@@ -35,7 +35,7 @@ export abstract class WritingLeaf extends Leaf<void> implements Writer {
       if (this.conn.writer !== null) throw this.#busy();
     } else if (token === task) this.conn.writer = null;
     else if (token === PROBE) return probed(this);
-    else throw token;
+    else throw thrownNow(token);
     if (!this.ready()) return suspend(this);
     this.state = IDLE;
     this.perform();

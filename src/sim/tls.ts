@@ -5,6 +5,7 @@
 
 import {
   brokenOff,
+  byServerName,
   handshakeFault,
   type PeerCertificate,
   type Pem,
@@ -59,6 +60,7 @@ export function clientSide(tls: TlsClientOptions): TlsSide {
 /** The server's end. */
 export function serverSide(tls: TlsServerOptions): TlsSide {
   const { alpn = [], clientCertificates } = tls;
+  const certificates = byServerName(tls, ({ cert }) => cert);
   return {
     hello: null,
     judge: (theirs) => {
@@ -74,7 +76,7 @@ export function serverSide(tls: TlsServerOptions): TlsSide {
       const answer = {
         alpn: chosen === null ? [] : [chosen],
         serverName: theirs.serverName,
-        certificate: digestOf(tls.cert),
+        certificate: digestOf(certificates?.find(theirs.serverName ?? "") ?? tls.cert),
       };
       return { fault, answer, alpn: chosen, verified };
     },

@@ -4,12 +4,12 @@
 import { describeAddress, LOOPBACK } from "../net/address.ts";
 import { connectError, ListenError } from "../net/errors.ts";
 import {
-  identityFault,
+  reloadFault,
   type TlsClientOptions,
   type TlsDetails,
   TlsFault,
   tlsFault,
-  type TlsIdentity,
+  type TlsIdentities,
   type TlsServerOptions,
   withIdentity,
 } from "../net/tls.ts";
@@ -116,10 +116,10 @@ export class SimTransport implements Transport {
       port: listener.port,
       hostname: listener.hostname,
       stop: () => listener.stop(),
-      reload: (identity: TlsIdentity) => {
-        const state = identityFault(identity);
+      reload: (identities: TlsIdentities) => {
+        const state = reloadFault(present, identities);
         if (state !== null) throw new TlsFault("ERR_TLS", state);
-        present = withIdentity(present, identity);
+        present = withIdentity(present, identities);
       },
     };
   }

@@ -87,6 +87,10 @@ describe("the arms", () => {
     await expect(verifyJobs([greets], [armNamed("elysia")])).rejects.toThrow(
       "Cannot compare the arm elysia at hono-json: its status line",
     );
+    const plain: Job = { ...jobNamed("tls-echo"), arms: ["generator-tls", "raw"] };
+    await expect(verifyJobs([plain], [armNamed("raw")])).rejects.toThrow(
+      'Cannot compare the arm raw at tls-echo: its echo is ""',
+    );
     // An arm that says of a text that it writes it like all others must do so to the letter.
     const strict: Arm = { ...armNamed("bun-serve"), ownWire: true };
     await expect(verifyJobs([{ ...jobNamed("json"), arms: ["generator", "bun-serve"] }], [strict])).rejects.toThrow(

@@ -23,6 +23,7 @@ describe("a comparison", () => {
       const ours: Arm = armNamed("generator");
       const comparisons = [
         await compare(jobNamed("echo"), ours, armNamed("async-await"), TINY, silent),
+        await compare(jobNamed("tls-echo"), armNamed("generator-tls"), armNamed("raw-tls"), TINY, silent),
         await compare(jobNamed("http16"), ours, ours, TINY, silent),
         await compare(jobNamed("http16"), ours, armNamed("bun-serve"), TINY, silent),
       ];
@@ -34,6 +35,7 @@ describe("a comparison", () => {
       const results = { machine, startedAt: "now", options: {}, comparisons, idle: [] };
       const report = markdownOf(buildReport({ arms: [results], load: [], scale: [] }));
       expect(report).toContain("| async-await |");
+      expect(report).toContain("| raw-tls |");
       expect(report).toContain("## The A/A control");
       expect(report).toContain("| 0.16 |");
       expect(report).toContain("- bun-serve: ");

@@ -117,6 +117,13 @@ describe("a client", () => {
     });
   }
 
+  // Why a client that is told not to look does not wait for a close.
+  test("handshake gets false for a certificate of another name with rejectUnauthorized false, and goes on", async () => {
+    const told = await shake(SELF_SIGNED, { serverName: "example.org", rejectUnauthorized: false });
+    expect(told).toContain("client false false DEPTH_ZERO_SELF_SIGNED_CERT");
+    expect(told).toContain("client data hi");
+  });
+
   test("handshake fails when both sides name protocols and have none in common", async () => {
     const [h2, http1] = ["\x02h2", "\x08http/1.1"].map((wire) => new Uint8Array(Buffer.from(wire)));
     const told = await shake(

@@ -95,7 +95,7 @@ describe("tls options", () => {
     expect(codeFor({ key, cert, ca: "ca" })).toBe("ERR_BORINGSSL");
   });
 
-  // Several certificates need the upgrade below.
+  // Several certificates need the callback of tls-server-names.test.ts.
   test("Bun.listen throws for an array of tls options", () => {
     const { key, cert } = testCertificate();
     const tls = [{ key, cert, serverName: "localhost" }] as unknown as TLSOptions;
@@ -274,8 +274,8 @@ describe("handshakes and protocols that break", () => {
 });
 
 describe("socket.upgradeTLS", () => {
-  // Server-side certificates by name: accept plain, look at the ClientHello, upgrade. The plain handlers have to ignore what
-  // comes after, and the close is reported to both (oven-sh/bun issue 26297).
+  // A listener that upgrades its own sockets, and STARTTLS. The plain handlers have to ignore what comes after,
+  // and the close is reported to both (oven-sh/bun issue 26297).
   test("socket.upgradeTLS makes a server socket from a ClientHello while the old handlers go on hearing", async () => {
     const log = new EventLog();
     using listener = Bun.listen({ hostname: LOOPBACK, port: 0, allowHalfOpen: true, socket: upgrading(log) });

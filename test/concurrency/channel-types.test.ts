@@ -8,10 +8,7 @@ import type { Permit } from "../../src/concurrency/permits.ts";
 import { Semaphore } from "../../src/concurrency/semaphore.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
-
-/** Compiles only when both types are the same. */
-type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false;
-function same<A, B>(_same: Same<A, B>): void {}
+import { same } from "../same-type.ts";
 
 interface Animal {
   readonly name: string;

@@ -8,9 +8,7 @@ import { until } from "../../src/concurrency/until.ts";
 import type { Operation, Steps } from "../../src/core/operation.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
-
-type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false;
-function same<A, B>(_same: Same<A, B>): void {}
+import { same } from "../same-type.ts";
 
 declare const line: Operation<string | null>;
 declare const task: Task<Date>;

@@ -75,6 +75,18 @@ inBothWorlds("connect and listen with tls", (inWorlds) => {
     yield* world.until(() => listener.statistics().open === 0, "no connection left");
   });
 
+  inWorlds("connect that is told not to look takes a certificate of another name as well", function* (world) {
+    using listener = yield* listenSecure();
+    for (const ca of [SERVER.cert, pem("chain-root")]) {
+      const { client, server } = yield* pairAt(listener, { ca, serverName: "example.org", verify: false });
+      yield* server.write("hello");
+      expect(textOf(yield* client.readExactly(5))).toBe("hello");
+      client.terminate();
+      server.terminate();
+    }
+    yield* world.until(() => listener.statistics().open === 0, "no connection left");
+  });
+
   inWorlds("listen with clientCertificates lets in who is trusted, and tells who it is", function* () {
     using listener = yield* listenSecure({ clientCertificates: { ca: SERVER.cert } });
     const { client, server } = yield* pairAt(listener, SERVER);

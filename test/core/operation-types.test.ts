@@ -9,10 +9,7 @@ import type { Operation } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
 import { Simulation } from "../../src/sim/simulate.ts";
-
-/** Compiles only when both types are the same. */
-type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false;
-function same<A, B>(_same: Same<A, B>): void {}
+import { same } from "../same-type.ts";
 
 declare const operation: Operation<number>;
 declare const scopeOfTest: Scope;

@@ -75,7 +75,7 @@ test("PROBE can be sent by one task to another", async () => {
 });
 
 test("PROBE is no token that a task could mistake for a value", () => {
-  expect(Object.keys(PROBE)).toEqual(["stack"]);
+  expect(Object.keys(PROBE)).toEqual(["trace"]);
 });
 
 test(`Leaf budget: a task that spins on ready leaves gives the others a turn after ${STEP_BUDGET}`, async () => {

@@ -175,6 +175,9 @@ describe("serveHttp when it is cancelled", () => {
         yield* sleep(1_100);
         expect(bodiesOf(peer)).toEqual(["stubborn"]);
         expect([responsesOf(peer).all[0]?.headers.get("connection"), peer.ended]).toEqual(["close", true]);
+        expect(world.simulation.host.reports.splice(0)).toEqual([
+          expect.stringContaining("it was caught and not rethrown"),
+        ]);
       },
       { graceMs: 1_000 },
     ));

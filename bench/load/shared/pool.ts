@@ -23,10 +23,12 @@ const OPENING_MAX = 256;
 /** Connections to several servers. */
 export class LoadPool {
   readonly #make: MakeSocket;
+  readonly #tls: Bun.TLSOptions | null;
   readonly #byPort = new Map<number, LoadSocket[]>();
 
-  constructor(make: MakeSocket) {
+  constructor(make: MakeSocket, tls: Bun.TLSOptions | null = null) {
     this.#make = make;
+    this.#tls = tls;
   }
 
   /** Opens the connections that are missing and runs the burst on them. @throws when a connection is lost. */
@@ -53,14 +55,22 @@ export class LoadPool {
   }
 
   async #connect(burst: Burst, number: number): Promise<LoadSocket> {
+    // Over TLS the promise comes first, and nothing can be sent before the handshake is done.
+    const opened = Promise.withResolvers<void>();
     const raw = await Bun.connect<LoadSocket | undefined>({
       hostname: "127.0.0.1",
       port: burst.port,
       data: undefined,
+      ...(this.#tls === null ? {} : { tls: this.#tls }),
       socket: {
+        open: () => opened.resolve(),
         data: (raw, chunk) => raw.data?.data(chunk),
         drain: (raw) => raw.data?.drain?.(),
-        close: (raw) => raw.data?.driver?.fail(new Error(`Cannot go on: a connection to port ${burst.port} was lost`)),
+        close: (raw) => {
+          const lost = new Error(`Cannot go on: a connection to port ${burst.port} was lost`);
+          opened.reject(lost);
+          raw.data?.driver?.fail(lost);
+        },
         // The rejection of Bun.connect says the same; without the handler the error is reported twice.
         connectError: () => {},
         error: (_raw, error) => {
@@ -68,6 +78,7 @@ export class LoadPool {
         },
       },
     });
+    await opened.promise;
     const socket = this.#make(raw, burst, number);
     raw.data = socket;
     return socket;

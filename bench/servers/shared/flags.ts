@@ -17,6 +17,8 @@ export interface ServerFlags {
   readonly isStatic: boolean;
   /** The greeting comes from a handler that could wait, a generator or an async function, instead of a plain function. */
   readonly isTask: boolean;
+  /** TLS only: with certificates by name. */
+  readonly isNamed: boolean;
   /** For the arms that slow clients meet: ms for a head. */
   readonly headMs: number | undefined;
   /** For the same: ms that a client may take none of its answer. */
@@ -36,6 +38,7 @@ export function serverFlags(): ServerFlags {
       "redis-port": { type: "string" },
       static: { type: "boolean", default: false },
       task: { type: "boolean", default: false },
+      named: { type: "boolean", default: false },
       "head-ms": { type: "string" },
       "write-stall-ms": { type: "string" },
       "with-parent": { type: "boolean", default: false },
@@ -50,6 +53,7 @@ export function serverFlags(): ServerFlags {
     redisPort: numberOf(values["redis-port"]),
     isStatic: values.static,
     isTask: values.task,
+    isNamed: values.named,
     headMs: numberOf(values["head-ms"]),
     writeStallMs: numberOf(values["write-stall-ms"]),
   };

@@ -5,13 +5,14 @@ import { CONNECTIONS_MAX } from "./flags.ts";
 
 type Socket = Bun.Socket<Uint8Array | undefined>;
 
-/** Listens; gives the port. `socket.data` holds what waits for the kernel. */
-export function listenRawEcho(port: number): number {
+/** Listens, for TLS where there is an identity; gives the port. `socket.data` holds what waits for the kernel. */
+export function listenRawEcho(port: number, tls?: Bun.TLSOptions): number {
   let open = 0;
   const listener = Bun.listen<Uint8Array | undefined>({
     hostname: "127.0.0.1",
     port,
     allowHalfOpen: true,
+    ...(tls === undefined ? {} : { tls }),
     socket: {
       open(socket) {
         if (++open > CONNECTIONS_MAX) socket.terminate();
