@@ -18,6 +18,12 @@ interface Segment {
 /** Bytes that are copied behind others in front of them: 16 KiB take 1 us, a kernel write of their own 2 to 3, and as much at the peer. */
 const COPIED_BYTES_MAX = 16 * 1024;
 
+/**
+ * Where a gather buffer is filled from. A part that starts on a page is most often copied behind a few bytes of framing, and glibc before 2.39 on AMD's
+ * Zen 3 and 4 takes 5.0 us for 16 KiB that go 1 to 15 bytes further into their page than they come from, 0.37 from 64 on.
+ */
+const GATHER_START = 64;
+
 /** UTF-16 units of a text that is put together with others, and of all that are. */
 const SHORT_TEXT_UNITS_MAX = 256;
 const TEXT_UNITS_MAX = 4 * 1024;
@@ -132,11 +138,12 @@ export class Outbox {
     const { bytes, start } = this;
     if (!small) this.#enqueue();
     this.bytes = pool.pop() ?? Buffer.allocUnsafe(GATHER_BUFFER_BYTES);
-    this.start = 0;
-    this.end = small ? size : 0;
+    this.start = GATHER_START;
+    this.end = small ? GATHER_START + size : GATHER_START;
     this.#gather = true;
     // A small write that stood alone joins the ones that follow it.
-    if (small) this.bytes.set(start === 0 && size === bytes.length ? bytes : bytes.subarray(start, start + size));
+    if (small)
+      this.bytes.set(start === 0 && size === bytes.length ? bytes : bytes.subarray(start, start + size), GATHER_START);
     return true;
   }
 
