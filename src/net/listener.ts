@@ -172,6 +172,13 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
     for (let conn = this.#queue.shift(); conn !== undefined; conn = this.#queue.shift()) taker(conn);
   }
 
+  /** @internal Hands a connection that it knows to its taker once more. */
+  deliverAgain(conn: Conn): void {
+    this.#scheduler.enter();
+    this.#taker?.(conn);
+    this.#scheduler.leaveLater();
+  }
+
   /** @internal */
   take(): Conn | undefined {
     return this.#queue.shift();

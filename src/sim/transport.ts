@@ -61,6 +61,7 @@ export class SimTransport implements Transport {
   /** Paths at which nobody listens and which are there all the same. */
   readonly #leftovers: Map<string, "socket" | "file"> = new Map();
   #lastPort = FIRST_FREE_PORT - 1;
+  readonly handOver: Transport["handOver"] = (socket, handler) => (socket as SimSocket).own(handler);
 
   constructor(clock: Clock, options: NetworkOptions = {}) {
     this.#world = { clock, network: settleNetwork(options), totals: createCounters(), sockets: new Set() };
