@@ -1,4 +1,5 @@
-// One HTTP/1.1 connection: a task that reads a head, runs the handler, sends the reply, and again. Requests that were pipelined are answered
+// One HTTP/1.1 connection, from its first byte, or the first one after a rest, to its end or the next rest (net/resting.ts): a task that reads a
+// head, runs the handler, sends the reply, and again. Requests that were pipelined are answered
 // in order and their answers leave in one kernel write, because nothing here flushes: the conn does at the end of the pass. At most one
 // handler runs at a time, and in this same task.
 //
