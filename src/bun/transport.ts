@@ -31,7 +31,7 @@ import { BoundPath, removeStale, withMode } from "./unix-paths.ts";
 /** The kernel's sockets. */
 export class BunTransport implements Transport {
   handOver(socket: RawSocket, handler: SocketHandler): void {
-    (socket as Socket).data = handler;
+    own(socket as Socket, handler);
   }
 
   listen(address: ListenAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {

@@ -54,13 +54,13 @@ export class HttpConnection implements ExchangeHost {
     this.#exchange = new Exchange(this);
   }
 
-  /** The connection's whole life. One generator, not one a stage: a level of yield* costs 9 ns on each resume and 24 to enter. */
-  *run(): Generator<Wait, void, unknown> {
+  /** The connection's whole life; `idleUntil` as in Watch. One generator, not one a stage: a level of yield* costs 9 ns on each resume and 24 to enter. */
+  *run(idleUntil: number | null): Generator<Wait, void, unknown> {
     const { conn } = this;
     const exchange = this.#exchange;
     const { handler } = this.#server;
     let turn = REQUESTS_PER_TURN;
-    this.#begin();
+    this.#begin(idleUntil);
     const watch = this.#watch;
     const answer = this.#answer;
     const log = this.#log;
@@ -114,13 +114,13 @@ export class HttpConnection implements ExchangeHost {
     }
   }
 
-  #begin(): void {
+  #begin(idleUntil: number | null): void {
     const server = this.#server;
     this.#watch = new Watch(this.conn, server);
     this.#answer = new Answer(this.conn, this.#exchange, server.clock, this.#watch.node);
     const { onAnswer } = server.options;
     if (onAnswer !== undefined) this.#log = new AccessLog(this.conn, this.#answer, onAnswer);
-    this.#watch.begin();
+    this.#watch.begin(idleUntil);
     server.connections.add(this);
     anchor("http", this);
   }

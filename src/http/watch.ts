@@ -57,11 +57,11 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     this.#deadline = new LazyDeadline(conn.scheduler, this);
   }
 
-  /** From here on the client has `headMs` for its first byte. */
-  begin(): void {
+  /** From here on the client has `headMs` for its first byte, or until `idleUntil`: whoever was at rest has the time that it had. */
+  begin(idleUntil: number | null): void {
     this.node.push();
     this.#conn.watcher = this;
-    this.#idleUntil = this.#clock.now() + this.#options.headMs;
+    this.#idleUntil = idleUntil ?? this.#clock.now() + this.#options.headMs;
     this.#deadline.set(this.#idleUntil);
   }
 
@@ -175,11 +175,13 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     else this.#clientGone();
   }
 
-  /** The connection is closed when its time is over, and rests until then. */
+  /** The connection is closed when its time is over, and rests until then; not before the client has taken all that was sent. */
   #idleTooLong(): void {
-    const isOver = this.#conn.scheduler.now() >= this.#idleUntil;
-    if (isOver || this.#server.draining) this.#conn.close();
-    else if (!this.#server.resting.rest(this.#conn, this.#idleUntil)) this.#deadline.set(this.#idleUntil);
+    const now = this.#conn.scheduler.now();
+    const idleUntil = this.#idleUntil;
+    if (now >= idleUntil || this.#server.draining) this.#conn.close();
+    else if (!this.#server.resting.rest(this.#conn, idleUntil))
+      this.#deadline.set(Math.min(idleUntil, now + REST_AFTER_MS));
   }
 
   /** A client that takes nothing of what is waiting for it for the whole span is cut off. A silent handler is left alone. */

@@ -3,7 +3,8 @@
 // and ends as if the peer had left; what stays is a handler of 64 bytes. The next byte makes a new conn with the old number, which goes to
 // whoever takes the listener's connections, as at the first time. To the peer, and to the listener's counts, nothing has happened.
 //
-// All conns of one place rest equally long, so they stand in a list, the one whose time comes first at its head, and one timer serves them all.
+// They stand in a list in the order in which their time is over, and one timer serves them all. Conns of one place rest equally long, so a new one
+// nearly always belongs at the end.
 
 import { Timer, type TimerOwner } from "../core/timers.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -14,8 +15,8 @@ import type { NetHost, RawSocket, SocketHandler } from "./transport.ts";
 /** The resting conns of one listener. */
 export class Resting implements TimerOwner {
   readonly scheduler: Scheduler;
-  /** Conns at rest now. */
-  size = 0;
+  /** While the listener's taker is given a conn that was at rest: when its time would have been over. Otherwise `null`. */
+  wokenUntil: number | null = null;
   readonly #timer: Timer = new Timer(this);
   #listener: Listener | null = null;
   #first: RestingConn | null = null;
@@ -26,21 +27,16 @@ export class Resting implements TimerOwner {
   }
 
   /**
-   * Puts `conn` to rest until host milliseconds `until`, not before those that rest already; then it is closed. Its reader goes on and sees the end
-   * of input. False where that cannot be: something was received and not read, or written and not sent, or one direction has ended.
+   * Puts `conn` to rest until host milliseconds `until`, `Infinity` for ever; then it is closed. Its reader goes on and sees the end of input. False
+   * where that cannot be: something was received and not read, or written and not sent, or one direction has ended.
    */
   rest(conn: Conn, until: number): boolean {
     const socket = conn.release();
     if (socket === null) return false;
     this.#listener ??= conn.owner as Listener;
     const resting = new RestingConn(this, socket, conn.id, until);
-    resting.previous = this.#last;
-    if (this.#last === null) this.#first = resting;
-    else this.#last.next = resting;
-    this.#last = resting;
-    this.size++;
-    this.#handOver(socket, resting);
-    if (!this.#timer.armed) this.scheduler.timers.arm(this.#timer, until);
+    this.#insert(resting);
+    handOver(this.scheduler, socket, resting);
     return true;
   }
 
@@ -51,28 +47,48 @@ export class Resting implements TimerOwner {
 
   /** A conn for the socket again, without a task. */
   conn(resting: RestingConn): Conn {
-    const conn = this.take(resting);
-    this.#handOver(resting.socket, conn);
-    return conn;
-  }
-
-  /** The same, for a socket that tells nobody anything any more. */
-  take(resting: RestingConn): Conn {
+    const { id, socket } = resting;
     this.#remove(resting);
-    return new Conn(this.scheduler, resting.socket, this.#listener as Listener, resting.id);
+    const conn = new Conn(this.scheduler, socket, this.#listener as Listener, id);
+    handOver(this.scheduler, socket, conn);
+    return conn;
   }
 
   /** The same, and the listener's taker gets it. */
   wake(resting: RestingConn): Conn {
     const conn = this.conn(resting);
+    this.wokenUntil = resting.until;
     (this.#listener as Listener).deliverAgain(conn);
+    this.wokenUntil = null;
     return conn;
+  }
+
+  /** Its socket is gone. */
+  closed(resting: RestingConn): void {
+    this.#remove(resting);
+    (this.#listener as Listener).connClosed();
   }
 
   expired(): void {
     const now = this.scheduler.now();
     for (let first = this.#first; first !== null && first.until <= now; first = this.#first) this.conn(first).close();
-    if (this.#first !== null) this.scheduler.timers.arm(this.#timer, this.#first.until);
+    this.#arm();
+  }
+
+  #insert(resting: RestingConn): void {
+    let previous = this.#last;
+    while (previous !== null && previous.until > resting.until) previous = previous.previous;
+    const next = previous === null ? this.#first : previous.next;
+    resting.previous = previous;
+    resting.next = next;
+    if (next === null) this.#last = resting;
+    else next.previous = resting;
+    (this.#listener as Listener).resting++;
+    if (previous !== null) previous.next = resting;
+    else {
+      this.#first = resting;
+      this.#arm();
+    }
   }
 
   #remove(resting: RestingConn): void {
@@ -83,12 +99,25 @@ export class Resting implements TimerOwner {
     else next.previous = previous;
     // One that somebody still holds must not hold all that stood behind it.
     resting.next = resting.previous = null;
-    if (--this.size === 0) this.scheduler.timers.cancel(this.#timer);
+    (this.#listener as Listener).resting--;
+    if (this.#first === null) this.scheduler.timers.cancel(this.#timer);
   }
 
-  #handOver(socket: RawSocket, handler: SocketHandler): void {
-    (this.scheduler.host as NetHost).transport.handOver(socket, handler);
+  /** Has the timer fire when the first one's time is over, or earlier: of those that wake, most do before their time, and their timer stays. */
+  #arm(): void {
+    const { timers } = this.scheduler;
+    const until = this.#first?.until ?? Number.POSITIVE_INFINITY;
+    if (until === Number.POSITIVE_INFINITY) return;
+    if (this.#timer.armed) {
+      if (this.#timer.deadline <= until) return;
+      timers.cancel(this.#timer);
+    }
+    timers.arm(this.#timer, until);
   }
+}
+
+function handOver(scheduler: Scheduler, socket: RawSocket, handler: SocketHandler): void {
+  (scheduler.host as NetHost).transport.handOver(socket, handler);
 }
 
 /** A socket whose conn is at rest. */
@@ -111,6 +140,7 @@ class RestingConn implements SocketHandler {
     this.resting.wake(this).socketData(chunk);
   }
 
+  // Nothing waits to be sent; what TLS may hold back goes on by itself.
   socketDrained(): void {}
 
   socketEnded(): void {
@@ -119,7 +149,7 @@ class RestingConn implements SocketHandler {
     conn.close();
   }
 
-  socketClosed(error?: unknown): void {
-    this.resting.take(this).socketClosed(error);
+  socketClosed(): void {
+    this.resting.closed(this);
   }
 }

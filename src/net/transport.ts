@@ -108,7 +108,7 @@ export type StalePath = "removed" | "alive" | "foreign" | "gone";
 
 /** A way to make sockets. */
 export interface Transport {
-  /** Gives an open socket another handler: from now on that one is told. */
+  /** Gives a socket another handler: from now on that one is told; at once of the close of a socket that is gone. */
   handOver(socket: RawSocket, handler: SocketHandler): void;
   /**
    * Listens at `address`. `accept` is called for each connection and gives its handler, or `null` to refuse it with a reset.
