@@ -142,6 +142,21 @@ function acceptContract(makeWorld: () => World): void {
     expect(told.join("")).toBe("two");
   });
 
+  test("handOver of a socket that is gone tells the new handler so, and nobody else again", async () => {
+    await using net = new Net(makeWorld());
+    const { server } = await net.pair();
+    server.socket.terminate();
+    expect(server.told).toEqual(["closed"]);
+    const told: string[] = [];
+    net.world.host.transport.handOver(server.socket, {
+      socketData: () => told.push("data"),
+      socketDrained: () => told.push("drained"),
+      socketEnded: () => told.push("ended"),
+      socketClosed: () => told.push("closed"),
+    });
+    expect([told, server.told]).toEqual([["closed"], ["closed"]]);
+  });
+
   test("accept may write, and what it writes arrives", async () => {
     await using net = new Net(makeWorld());
     const listener = net.listen(LOOPBACK, (end) => end.send("welcome"));
