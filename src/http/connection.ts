@@ -41,6 +41,8 @@ export class HttpConnection implements ExchangeHost {
   readonly conn: Conn;
   readonly #server: HttpServer;
   readonly #exchange: Exchange;
+  /** Of a connection that was at rest: when its time is over. */
+  readonly #restUntil: number | null;
   // Made when the task takes its first step: the watch needs to know it.
   #watch!: Watch;
   #answer!: Answer;
@@ -52,15 +54,16 @@ export class HttpConnection implements ExchangeHost {
     this.conn = conn;
     this.#server = server;
     this.#exchange = new Exchange(this);
+    this.#restUntil = server.resting.wokenUntil;
   }
 
-  /** The connection's whole life; `idleUntil` as in Watch. One generator, not one a stage: a level of yield* costs 9 ns on each resume and 24 to enter. */
-  *run(idleUntil: number | null): Generator<Wait, void, unknown> {
+  /** The connection's whole life. One generator, not one a stage: a level of yield* costs 9 ns on each resume and 24 to enter. */
+  *run(): Generator<Wait, void, unknown> {
     const { conn } = this;
     const exchange = this.#exchange;
     const { handler } = this.#server;
     let turn = REQUESTS_PER_TURN;
-    this.#begin(idleUntil);
+    this.#begin();
     const watch = this.#watch;
     const answer = this.#answer;
     const log = this.#log;
@@ -114,13 +117,13 @@ export class HttpConnection implements ExchangeHost {
     }
   }
 
-  #begin(idleUntil: number | null): void {
+  #begin(): void {
     const server = this.#server;
     this.#watch = new Watch(this.conn, server);
     this.#answer = new Answer(this.conn, this.#exchange, server.clock, this.#watch.node);
     const { onAnswer } = server.options;
     if (onAnswer !== undefined) this.#log = new AccessLog(this.conn, this.#answer, onAnswer);
-    this.#watch.begin(idleUntil);
+    this.#watch.begin(this.#restUntil);
     server.connections.add(this);
     anchor("http", this);
   }

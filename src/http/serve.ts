@@ -111,7 +111,7 @@ function* runHttp(
   return yield* serve(
     where,
     function http(conn) {
-      return new HttpConnection(conn, server).run(server.resting.wokenUntil);
+      return new HttpConnection(conn, server).run();
     },
     { ...grace, onDrain: () => server.drain() },
   );

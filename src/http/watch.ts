@@ -57,11 +57,11 @@ export class Watch implements ConnWatcher, DeadlineOwner {
     this.#deadline = new LazyDeadline(conn.scheduler, this);
   }
 
-  /** From here on the client has `headMs` for its first byte, or until `idleUntil`: whoever was at rest has the time that it had. */
-  begin(idleUntil: number | null): void {
+  /** From here on the client has `headMs` for its first byte; one that was at rest has its time of before, until `restUntil`. */
+  begin(restUntil: number | null): void {
     this.node.push();
     this.#conn.watcher = this;
-    this.#idleUntil = idleUntil ?? this.#clock.now() + this.#options.headMs;
+    this.#idleUntil = restUntil ?? this.#clock.now() + this.#options.headMs;
     this.#deadline.set(this.#idleUntil);
   }
 
@@ -179,7 +179,7 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   #idleTooLong(): void {
     const now = this.#conn.scheduler.now();
     const idleUntil = this.#idleUntil;
-    if (now >= idleUntil || this.#server.draining) this.#conn.close();
+    if (now >= idleUntil) this.#conn.close();
     else if (!this.#server.resting.rest(this.#conn, idleUntil))
       this.#deadline.set(Math.min(idleUntil, now + REST_AFTER_MS));
   }
