@@ -1,7 +1,6 @@
 // One HTTP/1.1 connection, from its first byte, or the first one after a rest, to its end or the next rest (net/resting.ts): a task that reads a
-// head, runs the handler, sends the reply, and again. Requests that were pipelined are answered
-// in order and their answers leave in one kernel write, because nothing here flushes: the conn does at the end of the pass. At most one
-// handler runs at a time, and in this same task.
+// head, runs the handler, sends the reply, and again. Requests that were pipelined are answered in order and their answers leave in one
+// kernel write, because nothing here flushes: the conn does at the end of the pass. At most one handler runs at a time, and in this same task.
 //
 // Three share the work and none knows the connection: the exchange reads the request (and asks for what it needs through its host), the
 // answer writes the reply, the watch stops it all when the client is too slow or gone. What an error means is decided here.

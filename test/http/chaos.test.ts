@@ -170,7 +170,7 @@ function again(seed: number): string {
   return `to see it again: CHAOS_SEED=${seed} CHAOS_RUNS=1\n${drawPlan(seed).clients.map(describeClient).join("\n")}`;
 }
 
-/** What is wrong with the run of `seed`, the kinds of handlers that were seen at work, and how many connections at rest. @throws what withServer does, with the seed */
+/** What is wrong with the run of `seed`, and what it saw: kinds of handlers at work, connections at rest. @throws what withServer does, with the seed */
 async function outcomeOf(seed: number): Promise<{ faults: string[]; seen: string[]; resting: number }> {
   try {
     const run = await runOf(seed);

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { HEAD_MS, KEEP_ALIVE_MS, REST_AFTER_MS } from "../../src/config.ts";
-import { type Operation, type Steps } from "../../src/core/operation.ts";
+import type { Operation, Steps } from "../../src/core/operation.ts";
 import { scope } from "../../src/concurrency/scope.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import { bytes, serveHttp, text } from "../../src/http/index.ts";
