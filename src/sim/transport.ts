@@ -211,9 +211,8 @@ export class SimTransport implements Transport {
 
   #names({ hostname = LOOPBACK }: SocketAddress, { name }: SimListener): { client: SocketNames; server: SocketNames } {
     if (name.unix !== undefined) return { client: UNIX_NAMES, server: UNIX_NAMES };
-    const at = canonical(hostname);
     // A host calls itself by the same address: clients of a loopback server come from the loopback address.
-    const port = this.#freePort();
+    const [at, port] = [canonical(hostname), this.#freePort()];
     return {
       client: { unix: false, remoteAddress: at, remotePort: name.port, localPort: port },
       server: {
