@@ -184,11 +184,12 @@ describe("serveHttp's crowds at rest", () => {
 
 test("serveHttp's line in a list of tasks tells how many connections rest, which are no tasks", () =>
   withServer(target, function* (world) {
+    const [root] = world.simulation.scheduler.roots;
+    const lines = (): string[] => printTaskTree(root as Parameters<typeof printTaskTree>[0]).split("\n");
+    const ofServer = (): string | undefined => lines().find((line) => line.includes("the server"));
+    expect(ofServer()).toContain("waits for connections to 127.0.0.1:8080 (0 open)");
     yield* atRest(world, 2);
     yield* world.ask(request("GET /"));
-    const [root] = world.simulation.scheduler.roots;
-    const lines = printTaskTree(root as Parameters<typeof printTaskTree>[0]).split("\n");
-    const at = lines.findIndex((line) => line.includes("the server"));
-    expect(lines[at]).toContain("waits for connections to 127.0.0.1:8080 (3 open, 2 of them at rest)");
-    expect(lines.filter((line) => line.includes("(http)"))).toHaveLength(1);
+    expect(ofServer()).toContain("waits for connections to 127.0.0.1:8080 (3 open, 2 of them at rest)");
+    expect(lines().filter((line) => line.includes("(http)"))).toHaveLength(1);
   }));
