@@ -214,5 +214,8 @@ export const BODY_BYTES_PER_SECOND_MIN: number = 240;
 /** Ms that a connection may stay idle between two requests. */
 export const KEEP_ALIVE_MS: number = 75_000;
 
+/** Ms after which an idle connection is put to rest: it keeps its socket and gives back all other memory until the next byte comes. */
+export const REST_AFTER_MS: number = 2_000;
+
 /** Ms that a handler gets after the client's FIN before the client counts as gone: a half-closed client still wants its answer. */
 export const HALF_CLOSE_GRACE_MS: number = 2_000;

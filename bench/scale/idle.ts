@@ -1,6 +1,7 @@
 // What an idle connection keeps in memory: resident bytes of a server with many connections that have each had one exchange, an echo or a
 // request, minus those with a few. Both readings are taken after garbage was collected and the allocator had time to give memory back.
-// What the kernel keeps for a socket is not in it. In each restart every arm has its turn, the first one rotates, and the ratio is that of
+// The few have had as many exchanges before as all the others have then: what the compilers make of it is there by the first reading, and
+// what the kernel keeps for a socket is not in it. In each restart every arm has its turn, the first one rotates, and the ratio is that of
 // one restart. That all connections are still open is checked at the end: a server that has closed them would look frugal.
 
 import { readdirSync, readlinkSync } from "node:fs";
@@ -32,7 +33,7 @@ export interface IdleResult {
   readonly bytesBusyEach: readonly number[];
 }
 
-/** Connections before the first reading: buffers and code that the first ones need are there by then. */
+/** Connections before the first reading. */
 const FIRST_CONNECTIONS = 64;
 /** Exchanges a second while each connection has its first one: not all at once, which would measure the garbage of that moment. */
 const RATE = 10_000;
@@ -75,12 +76,13 @@ async function idleBytes(
 ): Promise<{ idle: number; busy: number }> {
   await using generator = new Generator(wire);
   await using server = await Server.start(arm);
+  const ms = Math.ceil((connections / RATE) * 1_000 * LONGER) + 20;
   const exchange = async (count: number): Promise<void> => {
     await generator.run({
       port: wire === "echo" ? server.echoPort : server.httpPort,
       serverPid: server.pid,
       connections: count,
-      ms: Math.ceil((count / RATE) * 1_000 * LONGER) + 20,
+      ms,
       request: wire === "echo" ? "" : getRequest("/"),
       pipelining: 1,
       rate: RATE,

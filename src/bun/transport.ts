@@ -30,6 +30,10 @@ import { BoundPath, removeStale, withMode } from "./unix-paths.ts";
 
 /** The kernel's sockets. */
 export class BunTransport implements Transport {
+  handOver(socket: RawSocket, handler: SocketHandler): void {
+    own(socket as Socket, handler);
+  }
+
   listen(address: ListenAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
     const socket = {
       ...callbacks,

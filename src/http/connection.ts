@@ -1,6 +1,6 @@
-// One HTTP/1.1 connection: a task that reads a head, runs the handler, sends the reply, and again. Requests that were pipelined are answered
-// in order and their answers leave in one kernel write, because nothing here flushes: the conn does at the end of the pass. At most one
-// handler runs at a time, and in this same task.
+// One HTTP/1.1 connection, from its first byte, or the first one after a rest, to its end or the next rest (net/resting.ts): a task that reads a
+// head, runs the handler, sends the reply, and again. Requests that were pipelined are answered in order and their answers leave in one
+// kernel write, because nothing here flushes: the conn does at the end of the pass. At most one handler runs at a time, and in this same task.
 //
 // Three share the work and none knows the connection: the exchange reads the request (and asks for what it needs through its host), the
 // answer writes the reply, the watch stops it all when the client is too slow or gone. What an error means is decided here.
@@ -40,6 +40,8 @@ export class HttpConnection implements ExchangeHost {
   readonly conn: Conn;
   readonly #server: HttpServer;
   readonly #exchange: Exchange;
+  /** Of a connection that was at rest: when its time is over. */
+  readonly #restUntil: number | null;
   // Made when the task takes its first step: the watch needs to know it.
   #watch!: Watch;
   #answer!: Answer;
@@ -51,6 +53,7 @@ export class HttpConnection implements ExchangeHost {
     this.conn = conn;
     this.#server = server;
     this.#exchange = new Exchange(this);
+    this.#restUntil = server.resting.wokenUntil;
   }
 
   /** The connection's whole life. One generator, not one a stage: a level of yield* costs 9 ns on each resume and 24 to enter. */
@@ -119,7 +122,7 @@ export class HttpConnection implements ExchangeHost {
     this.#answer = new Answer(this.conn, this.#exchange, server.clock, this.#watch.node);
     const { onAnswer } = server.options;
     if (onAnswer !== undefined) this.#log = new AccessLog(this.conn, this.#answer, onAnswer);
-    this.#watch.begin();
+    this.#watch.begin(this.#restUntil);
     server.connections.add(this);
     anchor("http", this);
   }

@@ -2,6 +2,7 @@
 
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Conn } from "../net/conn.ts";
+import { Resting } from "../net/resting.ts";
 import { PassClock } from "./pass-clock.ts";
 import type { Admission } from "./admission.ts";
 import type { AnswerRecord } from "./access-log.ts";
@@ -41,6 +42,7 @@ export class HttpServer {
   readonly clock: PassClock;
   readonly admission: Admission;
   readonly sections: FieldSections = new FieldSections();
+  readonly resting: Resting;
   readonly connections: Set<DrainingConnection> = new Set();
   /** The server was cancelled: answers carry Connection: close. */
   draining = false;
@@ -54,6 +56,7 @@ export class HttpServer {
     admission: Admission,
   ) {
     this.#scheduler = scheduler;
+    this.resting = new Resting(scheduler);
     this.admission = admission;
     this.handler = handler;
     this.limits = limits;
@@ -67,6 +70,7 @@ export class HttpServer {
     // This is called while a cancel spreads over the tree of tasks: none of them may run, and change the tree, before that is over.
     this.#scheduler.enter();
     for (const connection of this.connections) connection.drain();
+    this.resting.closeAll();
     this.#scheduler.leaveLater();
   }
 }

@@ -4,7 +4,7 @@
 // The phase says which clock runs. All of them share one lazy deadline, so a phase that begins costs a store. None runs against a
 // silent handler: in its phase the deadline only looks, now and then, whether the client takes what waits for it.
 
-import { DRAIN_HEAD_MS } from "../config.ts";
+import { DRAIN_HEAD_MS, REST_AFTER_MS } from "../config.ts";
 import { PushedNode, runningTask } from "../concurrency/cancel.ts";
 import type { Conn } from "../net/conn.ts";
 import { type ConnWatcher, OPEN } from "../net/conn-state.ts";
@@ -33,10 +33,13 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   /** Cancelled when the connection must stop: with TOO_SLOW, or another ClientGoneError. */
   readonly node: ConnectionNode;
   readonly #conn: Conn;
+  readonly #server: HttpServer;
   readonly #options: HttpSettings;
   readonly #clock: PassClock;
   readonly #deadline: LazyDeadline;
   #phase: number = IDLE;
+  /** When a connection that waits for a request is closed. */
+  #idleUntil = 0;
   /** Since when the body is waited for; ms waited and bytes got since it last kept the minimum rate. */
   #awaitedFrom = 0;
   #awaitedMs = 0;
@@ -48,16 +51,18 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   constructor(conn: Conn, server: HttpServer) {
     this.node = new ConnectionNode(runningTask("serve HTTP"));
     this.#conn = conn;
+    this.#server = server;
     this.#options = server.options;
     this.#clock = server.clock;
     this.#deadline = new LazyDeadline(conn.scheduler, this);
   }
 
-  /** From here on the client has `headMs` for its first byte. */
-  begin(): void {
+  /** From here on the client has `headMs` for its first byte; one that was at rest has its time of before, until `restUntil`. */
+  begin(restUntil: number | null): void {
     this.node.push();
     this.#conn.watcher = this;
-    this.#deadline.set(this.#clock.now() + this.#options.headMs);
+    this.#idleUntil = restUntil ?? this.#clock.now() + this.#options.headMs;
+    this.#deadline.set(this.#idleUntil);
   }
 
   end(): void {
@@ -82,7 +87,10 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   requestAwaited(): void {
     if (this.#phase !== ANSWER) return;
     this.#phase = IDLE;
-    this.#deadline.set(this.#clock.now() + this.#options.keepAliveMs);
+    const now = this.#clock.now();
+    const { keepAliveMs } = this.#options;
+    this.#idleUntil = now + keepAliveMs;
+    this.#deadline.set(now + Math.min(keepAliveMs, REST_AFTER_MS));
   }
 
   /** For the rest of a head. However often this is said, its time is counted once. */
@@ -159,12 +167,21 @@ export class Watch implements ConnWatcher, DeadlineOwner {
   }
 
   deadlinePassed(): void {
-    if (this.#phase === IDLE) this.#conn.close();
+    if (this.#phase === IDLE) this.#idleTooLong();
     else if (this.#phase !== ANSWER) this.node.cancelTree(TOO_SLOW);
     else if (this.#conn.input === OPEN) this.#lookForStall();
     // A client that still takes its answer is there, FIN or not.
     else if (this.#conn.outbox.sent > this.#sentAtLook) this.#awaitAnswer(this.#conn.scheduler.now());
     else this.#clientGone();
+  }
+
+  /** The connection is closed when its time is over, and rests until then; not before the client has taken all that was sent. */
+  #idleTooLong(): void {
+    const now = this.#conn.scheduler.now();
+    const idleUntil = this.#idleUntil;
+    if (now >= idleUntil) this.#conn.close();
+    else if (!this.#server.resting.rest(this.#conn, idleUntil))
+      this.#deadline.set(Math.min(idleUntil, now + REST_AFTER_MS));
   }
 
   /** A client that takes nothing of what is waiting for it for the whole span is cut off. A silent handler is left alone. */

@@ -76,7 +76,7 @@ let lastId = 0;
 /** Everything a conn is, but the operations. */
 export abstract class ConnState implements SocketHandler, Flushable {
   /** Number of the connection in this process, for messages. */
-  readonly id: number = ++lastId;
+  readonly id: number;
   /** @internal */ readonly scheduler: Scheduler;
   /** @internal Another one once TLS has begun. */ socket: RawSocket;
   /** @internal */ readonly owner: ConnOwner;
@@ -96,7 +96,8 @@ export abstract class ConnState implements SocketHandler, Flushable {
   /** Output is flushed without being asked: our own callback is on the stack, or a flush is booked for this loop round. */
   #flushBooked = false;
 
-  constructor(scheduler: Scheduler, socket: RawSocket, owner: ConnOwner) {
+  constructor(scheduler: Scheduler, socket: RawSocket, owner: ConnOwner, id: number = ++lastId) {
+    this.id = id;
     this.scheduler = scheduler;
     this.socket = socket;
     this.owner = owner;

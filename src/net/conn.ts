@@ -5,12 +5,12 @@
 import { OUTBOX_HIGH_WATER_BYTES, READ_UNTIL_BYTES_MAX } from "../config.ts";
 import type { Operation } from "../core/operation.ts";
 import { Closing } from "./closing.ts";
-import { ConnState, OPEN, UPGRADING } from "./conn-state.ts";
+import { ConnState, ENDED, OPEN, UPGRADING } from "./conn-state.ts";
 import { LineLeaf } from "./line-leaf.ts";
 import { LineReader } from "./line-reader.ts";
 import { MoreLeaf, ReadableLeaf, ReadExactlyLeaf, ReadLeaf, ReadUntilLeaf } from "./reading.ts";
 import type { TlsDetails } from "./tls.ts";
-import type { NetHost } from "./transport.ts";
+import type { NetHost, RawSocket } from "./transport.ts";
 import { EndLeaf, FlushLeaf, WritableLeaf, WriteLeaf } from "./writing.ts";
 
 /** Limits of {@link Conn.readUntil} and {@link Conn.readLine}. */
@@ -222,6 +222,21 @@ export class Conn extends ConnState implements Disposable {
     // Never begun: it only tells later operations whose doing this was.
     this.closing ??= new Closing(this);
     this.socket.terminate();
+  }
+
+  /**
+   * @internal Lets go of the socket, which stays open: the parked reader goes on and sees the end of input, and this conn is over. `null` where
+   * anything is under way. (With a reader parked and nothing received the socket is not paused, with nothing to send it is not blocked.)
+   */
+  release(): RawSocket | null {
+    const { reader } = this;
+    const isOpen = !this.gone && this.closing === null && this.input === OPEN && this.output === OPEN;
+    const isIdle = this.received.size === 0 && this.outbox.pending === 0 && this.writer === null && this.upgrade === 0;
+    if (!isOpen || !isIdle || reader === null) return null;
+    this.gone = true;
+    this.input = this.output = ENDED;
+    reader.arrived();
+    return this.socket;
   }
 
   /** As {@link close}: `using conn = ...`. */

@@ -31,6 +31,8 @@ export interface ListenOptions extends ListenAddress, AdmissionOptions {
 export interface ListenerStatistics {
   /** Connections open now, those that are closing and those whose TLS handshake is under way included. */
   readonly open: number;
+  /** Of these, idle connections of an HTTP server that keep no more than their socket: no task stands for them until they say something. */
+  readonly resting: number;
   readonly accepted: number;
   /** All that were refused, and why. */
   readonly refused: number;
@@ -65,6 +67,7 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /** Its connections are TLS. */
   readonly secure: boolean;
   /** @internal */ readonly root: Task;
+  /** @internal Connections at rest, see resting.ts. */ resting = 0;
   readonly #scheduler: Scheduler;
   readonly #admission: Admission;
   readonly #keepAlive: KeepAlive | undefined;
@@ -160,7 +163,7 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   /** Its state and counts. */
   statistics(): ListenerStatistics {
     const { open, refused, refusals } = this.#admission;
-    const counts = { open, accepted: this.#accepted, refused, refusals: { ...refusals } };
+    const counts = { open, resting: this.resting, accepted: this.#accepted, refused, refusals: { ...refusals } };
     const handshakes = this.#handshakes;
     if (handshakes === null) return counts;
     return { ...counts, handshakes: { pending: handshakes.pending, failed: handshakes.failed } };
@@ -170,6 +173,13 @@ export class Listener implements ConnOwner, HandshakesOwner, Disposable {
   deliverTo(taker: (conn: Conn) => void): void {
     this.#taker = taker;
     for (let conn = this.#queue.shift(); conn !== undefined; conn = this.#queue.shift()) taker(conn);
+  }
+
+  /** @internal Hands a connection that it knows to its taker once more. */
+  deliverAgain(conn: Conn): void {
+    this.#scheduler.enter();
+    (this.#taker as (conn: Conn) => void)(conn);
+    this.#scheduler.leaveLater();
   }
 
   /** @internal */

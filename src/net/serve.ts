@@ -2,7 +2,6 @@
 // When the server is cancelled it stops accepting and lets the handlers finish; after the grace they are cancelled too.
 
 import { DRAIN_GRACE_MS } from "../config.ts";
-import { Latch } from "../concurrency/latch.ts";
 import { type Scope, scopeOfServants } from "../concurrency/scope.ts";
 import { checkpoint } from "../concurrency/checkpoint.ts";
 import { shieldAndTell } from "../concurrency/shield.ts";
@@ -16,6 +15,7 @@ import { ConnectionLostError } from "./errors.ts";
 import { guarded, stackOf } from "./guarded.ts";
 import { listen } from "./listen.ts";
 import type { Listener, ListenOptions } from "./listener.ts";
+import { Serving } from "./serving.ts";
 
 /** A handler of connections: usually a generator function. The connection is closed when it ends. */
 export type ConnHandler = (conn: Conn) => Operation<unknown>;
@@ -76,10 +76,10 @@ function* runServe(
     onError === undefined
       ? (error: unknown, conn: Conn): void => host.report(`the handler of ${conn.describe()} failed: ${stackOf(error)}`)
       : guarded(host, "onError", onError);
-  const draining = new Latch();
+  const untilDrain = new Serving(listener);
   const drain = (): void => {
     listener.close();
-    draining.open();
+    untilDrain.drain();
     if (onDrain !== undefined) guarded(host, "onDrain", onDrain)();
   };
   // The handler's own generator is the task: a wrapper around it would cost 9 ns on each resume and 200 bytes a connection. What is due
@@ -106,7 +106,7 @@ function* runServe(
   };
   const serving = scopeOfServants(function* (connections) {
     listener.deliverTo((conn) => begin(connections, conn));
-    yield* draining.wait();
+    yield* untilDrain;
   }, end);
   try {
     yield* shieldAndTell(serving, options.graceMs ?? DRAIN_GRACE_MS, drain);

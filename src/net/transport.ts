@@ -108,6 +108,8 @@ export type StalePath = "removed" | "alive" | "foreign" | "gone";
 
 /** A way to make sockets. */
 export interface Transport {
+  /** Gives a socket another handler: from now on that one is told; at once of the close of a socket that is gone. */
+  handOver(socket: RawSocket, handler: SocketHandler): void;
   /**
    * Listens at `address`. `accept` is called for each connection and gives its handler, or `null` to refuse it with a reset.
    * @throws ListenError (net/errors.ts) when the address cannot be bound.

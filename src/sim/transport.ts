@@ -61,6 +61,7 @@ export class SimTransport implements Transport {
   /** Paths at which nobody listens and which are there all the same. */
   readonly #leftovers: Map<string, "socket" | "file"> = new Map();
   #lastPort = FIRST_FREE_PORT - 1;
+  readonly handOver: Transport["handOver"] = (socket, handler) => (socket as SimSocket).own(handler);
 
   constructor(clock: Clock, options: NetworkOptions = {}) {
     this.#world = { clock, network: settleNetwork(options), totals: createCounters(), sockets: new Set() };
@@ -210,9 +211,8 @@ export class SimTransport implements Transport {
 
   #names({ hostname = LOOPBACK }: SocketAddress, { name }: SimListener): { client: SocketNames; server: SocketNames } {
     if (name.unix !== undefined) return { client: UNIX_NAMES, server: UNIX_NAMES };
-    const at = canonical(hostname);
     // A host calls itself by the same address: clients of a loopback server come from the loopback address.
-    const port = this.#freePort();
+    const [at, port] = [canonical(hostname), this.#freePort()];
     return {
       client: { unix: false, remoteAddress: at, remotePort: name.port, localPort: port },
       server: {

@@ -4,6 +4,7 @@
 import { BenchHost } from "../../bench/micro/shared/driver.ts";
 import { runOn } from "../../src/core/run.ts";
 import type { FileStore } from "../../src/core/files.ts";
+import type { HostClient } from "../../src/core/host.ts";
 import type { Body } from "../../src/core/operation.ts";
 import { Scheduler } from "../../src/core/scheduler.ts";
 import type {
@@ -50,6 +51,9 @@ export class LoneSocket implements RawSocket {
 class LoneTransport implements Transport {
   accept: ((socket: RawSocket) => SocketHandler | null) | null = null;
 
+  handOver(socket: RawSocket, handler: SocketHandler): void {
+    (socket as LoneSocket).handler = handler;
+  }
   listen(_address: SocketAddress, accept: (socket: RawSocket) => SocketHandler | null): RawListener {
     this.accept = accept;
     return { port: 1, hostname: "lone", stop: () => {} };
@@ -71,7 +75,25 @@ function missing(what: string): () => never {
 }
 
 class LoneHost extends BenchHost implements NetHost {
+  #skippedMs = 0;
+  #client: HostClient | null = null;
   readonly transport: LoneTransport = new LoneTransport();
+
+  override now(): number {
+    return super.now() + this.#skippedMs;
+  }
+
+  override attach(client: HostClient): void {
+    this.#client = client;
+    super.attach(client);
+  }
+
+  /** Lets `ms` pass at once. */
+  skip(ms: number): void {
+    this.#skippedMs += ms;
+    this.#client?.alarm();
+    this.drain();
+  }
 
   get files(): FileStore {
     throw new Error("Cannot open a file: this world has none");

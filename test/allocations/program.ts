@@ -1,5 +1,6 @@
 // Counts objects, in a process of its own: of the tests beside it some turn on reports for development, which hold stacks. Prints JSON.
 
+import { REST_AFTER_MS } from "../../src/config.ts";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { scope } from "../../src/concurrency/scope.ts";
 import { timeout } from "../../src/concurrency/timeout.ts";
@@ -65,7 +66,8 @@ function tasks(body: (count: number) => Steps<void>): ObjectCounts {
   return Object.fromEntries(more.filter(([, each]) => each !== 0));
 }
 
-function idle(world: LoneWorld, message: string): Allocations["kept"][string] {
+/** `restMs`: how long the connections are left alone. */
+function idle(world: LoneWorld, message: string, restMs = 0): Allocations["kept"][string] {
   const sockets: LoneSocket[] = [];
   const { kept, bytes, left } = objectsKept(
     CONNECTIONS,
@@ -76,6 +78,7 @@ function idle(world: LoneWorld, message: string): Allocations["kept"][string] {
         world.send(socket, Buffer.from(message));
         sockets.push(socket);
       }
+      if (restMs > 0) world.host.skip(restMs);
     },
     () => {
       for (const socket of sockets.splice(0)) socket.terminate();
@@ -117,6 +120,10 @@ const found: Allocations = {
       });
     }),
   },
-  kept: { echo: idle(echoWorld, "message"), http: idle(httpWorld, GET) },
+  kept: {
+    echo: idle(echoWorld, "message"),
+    http: idle(httpWorld, GET),
+    "http at rest": idle(httpWorld, GET, REST_AFTER_MS + 1_000),
+  },
 };
 process.stdout.write(`${JSON.stringify(found)}\n`);

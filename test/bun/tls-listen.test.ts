@@ -162,6 +162,7 @@ describe("handshakes that fail", () => {
         yield* world.until(() => listener.statistics().handshakes?.failed === 1, "a failed handshake");
         expect(listener.statistics()).toEqual({
           open: 0,
+          resting: 0,
           accepted: 0,
           refused: 0,
           refusals: refusals(),
@@ -347,6 +348,7 @@ describe("crowds", () => {
       expect(yield* until(fourth.over)).toBe("reset");
       expect(listener.statistics()).toEqual({
         open: 3,
+        resting: 0,
         accepted: 0,
         refused: 1,
         refusals: refusals({ connectionsMax: 1 }),

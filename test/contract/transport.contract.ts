@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { ConnectError, ListenError } from "../../src/net/errors.ts";
-import type { ResolvedAddress, SocketAddress, StalePath } from "../../src/net/transport.ts";
+import type { ResolvedAddress, SocketAddress, SocketHandler, StalePath } from "../../src/net/transport.ts";
 import { type End, Net } from "./net.ts";
 import { bytesContract } from "./transport-bytes.contract.ts";
 import { closingContract } from "./transport-closing.contract.ts";
@@ -115,6 +115,46 @@ function acceptContract(makeWorld: () => World): void {
     // A client may hear of it as a failed attempt, or as a connection that closes.
     if (client !== null) await net.world.until(() => client.isClosed, "the refused client is closed");
     expect(client?.isEnded ?? false).toBe(false);
+  });
+
+  test("handOver has another handler told of what comes from then on, and gives the socket back as well", async () => {
+    await using net = new Net(makeWorld());
+    const { transport } = net.world.host;
+    const { client, server } = await net.pair();
+    client.send("one");
+    await net.world.until(() => server.text === "one", "the first bytes");
+    const told: string[] = [];
+    const other: SocketHandler = {
+      socketData(chunk) {
+        told.push(Buffer.from(chunk).toString());
+        net.world.poke();
+      },
+      socketDrained() {},
+      socketEnded: () => told.push("ended"),
+      socketClosed: () => told.push("closed"),
+    };
+    transport.handOver(server.socket, other);
+    client.send("two");
+    await net.world.until(() => told.join("") === "two", "the bytes after the change");
+    transport.handOver(server.socket, server);
+    client.send("three");
+    await net.world.until(() => server.text === "onethree", "the bytes after the change back");
+    expect(told.join("")).toBe("two");
+  });
+
+  test("handOver of a socket that is gone tells the new handler so, and nobody else again", async () => {
+    await using net = new Net(makeWorld());
+    const { server } = await net.pair();
+    server.socket.terminate();
+    expect(server.told).toEqual(["closed"]);
+    const told: string[] = [];
+    net.world.host.transport.handOver(server.socket, {
+      socketData: () => told.push("data"),
+      socketDrained: () => told.push("drained"),
+      socketEnded: () => told.push("ended"),
+      socketClosed: () => told.push("closed"),
+    });
+    expect([told, server.told]).toEqual([["closed"], ["closed"]]);
   });
 
   test("accept may write, and what it writes arrives", async () => {

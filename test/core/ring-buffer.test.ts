@@ -51,6 +51,13 @@ test("RingBuffer doubles exactly when an item finds it full", () => {
   expect(capacities).toEqual([2, 2, 4, 4, 8, 8, 8, 8, 16]);
 });
 
+test("RingBuffer empties the array that it grows out of: whoever still points to that must not keep its items", () => {
+  const ring = new RingBuffer<Item>(2);
+  const { slots } = ring as unknown as { slots: unknown[] };
+  for (let id = 0; id < 3; id++) ring.push({ id });
+  expect([slots.length, ring.size, ring.capacity]).toEqual([0, 3, 4]);
+});
+
 test("RingBuffer keeps its order when it doubles with its head in the middle and its counters at the wrap", () => {
   const ring = new RingBuffer<Item>(4, 2 ** 31 - 2);
   const items = Array.from({ length: 12 }, (_, id) => ({ id }));

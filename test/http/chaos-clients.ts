@@ -1,6 +1,7 @@
 // The clients of the chaos run: what they ask, in what pieces it leaves, and how they behave. All of it is drawn before the run begins, so that
 // nothing in the run can change what is drawn next.
 
+import { REST_AFTER_MS } from "../../src/config.ts";
 import type { Prng } from "../../src/sim/prng.ts";
 import { SimPeer, type Simulation } from "../../src/sim/index.ts";
 import { hasRange, KINDS, MOUNT, RANGE_FIELD } from "./chaos-handlers.ts";
@@ -37,13 +38,15 @@ const REQUESTS_MAX = 5;
 const BODY_BYTES_MAX = 120;
 /** Where a client begins to send; the server listens by then. */
 const FIRST_SEND_MS = 5;
+/** Longer than most handlers take. */
+const REST_EXTRA_MS = 500;
 
 /** Draws a client; its requests have the ids `c<number>r0`, `c<number>r1` and so on, and are of `kinds`. */
 export function drawClient(prng: Prng, number: number, kinds: readonly Kind[] = KINDS): ChaosClient {
   const count = prng.between(1, REQUESTS_MAX);
   const requests = Array.from({ length: count }, (_, i) => drawRequest(prng, `c${number}r${i}`, kinds));
   const habit = pick(prng, HABITS);
-  return { requests, habit, deeds: drawDeeds(prng, habit, requests.map(({ wire }) => wire).join("")) };
+  return { requests, habit, deeds: drawDeeds(prng, habit, requests) };
 }
 
 /** Connects `client` and has it do its deeds. */
@@ -119,15 +122,21 @@ const LAST_DEEDS: Readonly<Record<Habit, ((peer: SimPeer) => void) | null>> = {
   exits: (peer) => peer.end(),
 };
 
-function drawDeeds(prng: Prng, habit: Habit, wire: string): Deed[] {
+function drawDeeds(prng: Prng, habit: Habit, requests: readonly ChaosRequest[]): Deed[] {
   const deeds: Deed[] = [];
+  const wire = requests.map((asked) => asked.wire).join("");
   const end = habit === "patient" ? wire.length : prng.between(0, wire.length);
+  // Behind this request the client is silent for so long that its connection rests, if there is nothing else to wait for.
+  const before = prng.chance(0.3) ? requests.slice(0, prng.between(1, requests.length)) : [];
+  const restAt = before.reduce((sum, asked) => sum + asked.wire.length, 0);
   let atMs = FIRST_SEND_MS;
   for (let at = 0; at < end;) {
-    const part = wire.slice(at, Math.min(at + prng.between(1, prng.chance(0.3) ? 400 : 40), end));
+    const stop = at < restAt ? Math.min(restAt, end) : end;
+    const part = wire.slice(at, Math.min(at + prng.between(1, prng.chance(0.3) ? 400 : 40), stop));
     deeds.push({ atMs, run: (peer) => peer.send(part) });
     at += part.length;
-    if (prng.chance(0.5)) atMs += prng.between(0, 3);
+    if (at === restAt) atMs += prng.between(REST_AFTER_MS, REST_AFTER_MS + REST_EXTRA_MS);
+    else if (prng.chance(0.5)) atMs += prng.between(0, 3);
   }
   const last = LAST_DEEDS[habit];
   if (last !== null) deeds.push({ atMs: atMs + prng.between(0, 40), run: last });

@@ -8,6 +8,8 @@ import type { Operation, Steps } from "../../src/core/operation.ts";
 import { sleep } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
 import { type HttpHandler, type HttpOptions, type Rejection, serveHttp } from "../../src/http/index.ts";
+import { listen } from "../../src/net/listen.ts";
+import type { Listener } from "../../src/net/listener.ts";
 import { CALM_NETWORK, type NetworkOptions, SimPeer, Simulation, type SocketStatistics } from "../../src/sim/index.ts";
 
 const SERVER = { port: 8_080 };
@@ -33,6 +35,7 @@ export class HttpWorld {
   readonly errors: unknown[] = [];
   readonly rejections: Rejection[] = [];
   timeouts = 0;
+  listener!: Listener;
   server!: Task<never>;
 
   constructor(options: WorldOptions) {
@@ -74,7 +77,9 @@ export async function withServer(
   };
   await simulation.run(function* () {
     yield* scope(function* (servers) {
-      world.server = servers.spawn(() => serveHttp(SERVER, handler, { ...hooks, ...options }), "the server");
+      const listener = yield* listen(SERVER);
+      world.listener = listener;
+      world.server = servers.spawn(() => serveHttp(listener, handler, { ...hooks, ...options }), "the server");
       yield* sleep(1);
       yield* body(world);
       for (const socket of simulation.host.transport.sockets) if (socket.remotePort === SERVER.port) socket.terminate();

@@ -112,7 +112,13 @@ describe("Listener with limits", () => {
     const peers = Array.from({ length: 5 }, () => mill.peer());
     mill.pass(10);
     expect(peers.filter((peer) => peer.wasReset)).toHaveLength(3);
-    expect(listener().statistics()).toEqual({ open: 2, accepted: 2, refused: 3, refusals: refusals({ rate: 3 }) });
+    expect(listener().statistics()).toEqual({
+      open: 2,
+      resting: 0,
+      accepted: 2,
+      refused: 3,
+      refusals: refusals({ rate: 3 }),
+    });
     mill.pass(500);
     const late = mill.peer();
     mill.pass(10);
@@ -129,6 +135,7 @@ describe("Listener with limits", () => {
     expect(peers.filter((peer) => peer.closed)).toHaveLength(3);
     expect(listener().statistics()).toEqual({
       open: 2,
+      resting: 0,
       accepted: 2,
       refused: 3,
       refusals: refusals({ rate: 3 }),

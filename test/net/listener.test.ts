@@ -134,7 +134,7 @@ describe.each(TWINS)("listen: %s", (_name, makeWorld) => {
     other[Symbol.dispose]();
     yield* world.until(() => waiting.closed, "the reset");
     expect(yield* thrownBy(() => waiting.read())).toMatchObject({ code: "ERR_CONNECTION_LOST" });
-    expect(other.statistics()).toEqual({ open: 0, accepted: 1, refused: 0, refusals: refusals() });
+    expect(other.statistics()).toEqual({ open: 0, resting: 0, accepted: 1, refused: 0, refusals: refusals() });
   });
 });
 
@@ -163,6 +163,7 @@ describe("limits", () => {
     const statistics = () => (listener as unknown as Listener).statistics();
     expect(statistics()).toEqual({
       open: ACCEPT_QUEUE_MAX,
+      resting: 0,
       accepted: ACCEPT_QUEUE_MAX,
       refused: 9,
       refusals: refusals({ queue: 9 }),
@@ -175,6 +176,7 @@ describe("limits", () => {
     expect(late.closed).toBe(false);
     expect(statistics()).toEqual({
       open: ACCEPT_QUEUE_MAX + 1,
+      resting: 0,
       accepted: ACCEPT_QUEUE_MAX + 1,
       refused: 9,
       refusals: refusals({ queue: 9 }),

@@ -150,6 +150,7 @@ describe("connectionsMax", () => {
     expect(peers.map((peer) => peer.wasReset)).toEqual([false, false, false, true, true]);
     expect(listener().statistics()).toEqual({
       open: 3,
+      resting: 0,
       accepted: 3,
       refused: 2,
       refusals: refusals({ connectionsMax: 2 }),
@@ -162,6 +163,7 @@ describe("connectionsMax", () => {
     expect(late.text).toBe("room again");
     expect(listener().statistics()).toEqual({
       open: 2,
+      resting: 0,
       accepted: 4,
       refused: 2,
       refusals: refusals({ connectionsMax: 2 }),

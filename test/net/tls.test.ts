@@ -34,6 +34,7 @@ describe("listen with tls on the simulated transport", () => {
     mill.until(() => listener().statistics().open === 0);
     expect(listener().statistics()).toEqual({
       open: 0,
+      resting: 0,
       accepted: 1,
       refused: 0,
       refusals: refusals(),
@@ -74,7 +75,7 @@ describe("Listener with tls", () => {
     const connections = Array.from({ length: ACCEPT_QUEUE_MAX + 2 }, connect);
     expect(listener.statistics()).toMatchObject({ open: ACCEPT_QUEUE_MAX + 2, accepted: 0 });
     expect(connections.filter((connection) => connection.done() !== null)).toHaveLength(ACCEPT_QUEUE_MAX);
-    const counts = { accepted: ACCEPT_QUEUE_MAX, handshakes: { pending: 0, failed: 0 } };
+    const counts = { resting: 0, accepted: ACCEPT_QUEUE_MAX, handshakes: { pending: 0, failed: 0 } };
     expect(listener.statistics()).toEqual({
       ...counts,
       open: ACCEPT_QUEUE_MAX,
