@@ -18,7 +18,7 @@ import {
 import { Once } from "../concurrency/delegate.ts";
 import { runningTask } from "../concurrency/cancel.ts";
 import type { Host } from "../core/host.ts";
-import type { Operation } from "../core/operation.ts";
+import { describeValue, type Operation } from "../core/operation.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 
 import type { Conn } from "../net/conn.ts";
@@ -104,6 +104,7 @@ function* runHttp(
   options: HttpOptions,
 ): Generator<Wait, never, unknown> {
   const { kernel } = runningTask("serve HTTP");
+  checkNumbers(options);
   const settings = settingsOf(options, kernel.host);
   const admission = new Admission(options.hosts, settings.trust !== null);
   const server = new HttpServer(kernel as Scheduler, handler, limitsOf(options), settings, admission);
@@ -115,6 +116,13 @@ function* runHttp(
     },
     { ...grace, onDrain: () => server.drain() },
   );
+}
+
+/** @throws RangeError for a limit or a time that nothing is ever below or above. */
+function checkNumbers(options: HttpOptions): void {
+  for (const [name, value] of Object.entries(options))
+    if (/(?:Ms|Max|Min)$/.test(name) && value !== undefined && !(typeof value === "number" && value >= 0))
+      throw new RangeError(`Cannot serve HTTP: ${name} is ${describeValue(value)}, expected a number from 0 on`);
 }
 
 function limitsOf(options: HttpOptions): HttpLimits {

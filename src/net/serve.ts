@@ -7,6 +7,7 @@ import { checkpoint } from "../concurrency/checkpoint.ts";
 import { shieldAndTell } from "../concurrency/shield.ts";
 import { Once } from "../concurrency/delegate.ts";
 import type { Operation } from "../core/operation.ts";
+import { assertMs } from "../core/sleep.ts";
 import { running, type Task, type Wait } from "../core/task.ts";
 import { anchor } from "./anchor.ts";
 import type { Conn } from "./conn.ts";
@@ -61,6 +62,7 @@ export function serve(
   handler: ConnHandler,
   options: ServeOptions = {},
 ): Operation<never> {
+  if (options.graceMs !== undefined) assertMs(options.graceMs, "Cannot serve with a grace");
   return new Once("serve", () => runServe(where, handler, options));
 }
 

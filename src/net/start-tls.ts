@@ -5,7 +5,6 @@
 // would run as the client's own (RFC 3207 section 6, CVE-2011-0411). So nothing may be left in the receive buffer when TLS begins, except the
 // handshake's own first record, of a client that did not wait; anything else ends the connection.
 
-import { TLS_HANDSHAKE_MS } from "../config.ts";
 import { Once } from "../concurrency/delegate.ts";
 import { BusyError } from "../core/errors.ts";
 import { finish, Leaf, type Operation, type Steps, suspend } from "../core/operation.ts";
@@ -57,7 +56,7 @@ export function startTls(conn: Conn, options: StartTlsOptions): Operation<void> 
   return new Once("startTls", () =>
     upgrade(conn, {
       early: false,
-      deadlineMs: options.handshakeMs ?? TLS_HANDSHAKE_MS,
+      deadlineMs: handshakeMsOf(options),
       fault: tlsClientFault(options, options.serverName),
       begin: (transport, socket, _early, handshake) => transport.secureClient(socket, options, handshake),
     }),

@@ -2,6 +2,7 @@
 // cryptography; what it means to a socket is the transport's business. A server has one identity for everybody, and may have others by name.
 
 import { TLS_HANDSHAKE_MS } from "../config.ts";
+import { assertMs } from "../core/sleep.ts";
 import { ServerNames, serverNamesFault } from "./server-names.ts";
 
 /** Text in PEM form, or the bytes of such a file. */
@@ -107,9 +108,10 @@ export class TlsFault extends Error {
   }
 }
 
-/** The deadline of a handshake, in ms. */
-export function handshakeMsOf(options: TlsServerOptions): number {
-  return options.handshakeMs ?? TLS_HANDSHAKE_MS;
+/** The deadline of a handshake, in ms. @throws ProtocolError for what is no number */
+export function handshakeMsOf({ handshakeMs = TLS_HANDSHAKE_MS }: { readonly handshakeMs?: number }): number {
+  assertMs(handshakeMs, "Cannot bound a TLS handshake");
+  return handshakeMs;
 }
 
 /** The options of a server that has changed its identity; nothing of the old one is left. Those by name stay, unless others are given. */
