@@ -1,16 +1,16 @@
 // `bun run bench:load`: the arms under load, by three generators. What is measured is in measure/load.ts, how it is read in
-// measure/load-report.ts; `bun run load` loads a server that is already running. Prints Markdown; the raw rounds go to bench/results. Exit
+// report/from-load.ts; `bun run load` loads a server that is already running. Prints Markdown; the raw rounds go to bench/results. Exit
 // code 1 when an answer was wrong.
 
-import { parseArgs } from "node:util";
-
 import { type Arm, ARMS, armNamed, armsNamed } from "./measure/arms.ts";
-import { commandLine, countOf, listOf } from "./measure/flags.ts";
+import { type Progress, runBench } from "./measure/command.ts";
+import { countOf, listOf } from "./measure/flags.ts";
 import { type Job, JOBS, jobsNamed } from "./measure/jobs.ts";
 import {
   type Capacity,
   type GeneratorName,
   GENERATORS,
+  isAllRight,
   type LoadExtent,
   type LoadResults,
   type OpenComparison,
@@ -18,11 +18,11 @@ import {
   saturate,
   type SaturationRuns,
 } from "./measure/load.ts";
-import { isAllRight, loadReportOf, P99_AT_MOST } from "./measure/load-report.ts";
-import { describeMachine } from "./measure/machine.ts";
-import { saveResults } from "./measure/results.ts";
+import { P99_AT_MOST } from "./measure/p99.ts";
 import { startServices } from "./measure/services.ts";
 import { verifyJobs } from "./measure/verify.ts";
+import { buildReport } from "./report/build.ts";
+import { markdownOf } from "./report/markdown.ts";
 
 const DEFAULT_JOBS = ["http", "http16"];
 const DEFAULT_ARMS = ["generator", "async-await", "raw", "bun-serve", "bun-static"];
@@ -55,44 +55,6 @@ interface Settings extends Omit<LoadExtent, "serverFlags"> {
   readonly control: boolean;
 }
 
-function settingsOf(args: string[]): Settings | null {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({
-    args,
-    allowNegative: true,
-    options: {
-      quick: flag,
-      help: flag,
-      jobs: text,
-      arms: text,
-      generators: text,
-      restarts: text,
-      "burst-ms": text,
-      "open-burst-ms": text,
-      sequences: text,
-      connections: text,
-      control: { type: "boolean", default: true },
-    },
-  });
-  if (values.help) return null;
-  const { quick } = values;
-  const arms = listOf(values.arms);
-  return {
-    jobs: jobsOf(listOf(values.jobs), quick),
-    arms: arms.length === 0 ? null : armsNamed(arms),
-    generators: generatorsNamed(listOf(values.generators)),
-    quick,
-    restarts: countOf(values.restarts, quick ? 1 : 3, 1, 100),
-    warmMs: quick ? 100 : 1_000,
-    burstMs: countOf(values["burst-ms"], quick ? 200 : 2_000, 1, 60_000),
-    openBurstMs: countOf(values["open-burst-ms"], quick ? 20 : 50, 1, 60_000),
-    sequences: countOf(values.sequences, quick ? 2 : 24, 1, 1_000),
-    connections: countOf(values.connections, 64, 1, 10_000),
-    control: values.control && !quick,
-  };
-}
-
 /** Whether all three generators can drive a job: one request, again and again. */
 function isLoadable({ load, others }: Job): boolean {
   return load === "http" && others.length === 0;
@@ -122,7 +84,10 @@ function armsOf(job: Job, settings: Settings, defaults: readonly string[]): [Arm
   return [armNamed(first), ...others.filter((name) => wanted.includes(name)).map(armNamed)];
 }
 
-async function measure(settings: Settings): Promise<Pick<LoadResults, "saturation" | "capacities" | "open">> {
+async function measure(
+  settings: Settings,
+  progress: Progress,
+): Promise<Pick<LoadResults, "saturation" | "capacities" | "open">> {
   const saturation: SaturationRuns[] = [];
   const capacities: Capacity[] = [];
   const open: OpenComparison[] = [];
@@ -144,27 +109,38 @@ async function measure(settings: Settings): Promise<Pick<LoadResults, "saturatio
   return { saturation, capacities, open };
 }
 
-function progress(text: string): void {
-  process.stderr.write(`bench: ${text}\n`);
-}
-
-const settings = settingsOf(process.argv.slice(2));
-if (settings === null) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const machine = describeMachine();
-const startedAt = new Date().toISOString();
-const command = commandLine("bench:load");
-const options = {
-  ...settings,
-  jobs: settings.jobs.map(({ name }) => name),
-  arms: settings.arms?.map(({ name }) => name) ?? "default",
-};
-const results: LoadResults = { machine, startedAt, command, options, ...(await measure(settings)) };
-await saveResults("load", startedAt, results);
-console.log(loadReportOf(results));
-if (!isAllRight(results)) {
+const results = await runBench({
+  script: "bench:load",
+  usage: USAGE,
+  flags: {
+    names: ["jobs", "arms", "generators", "restarts", "burst-ms", "open-burst-ms", "sequences", "connections"],
+    switches: ["control"],
+  },
+  settingsOf: ({ quick, values, switches }): Settings => {
+    const arms = listOf(values.arms);
+    return {
+      jobs: jobsOf(listOf(values.jobs), quick),
+      arms: arms.length === 0 ? null : armsNamed(arms),
+      generators: generatorsNamed(listOf(values.generators)),
+      quick,
+      restarts: countOf(values.restarts, quick ? 1 : 3, 1, 100),
+      warmMs: quick ? 100 : 1_000,
+      burstMs: countOf(values["burst-ms"], quick ? 200 : 2_000, 1, 60_000),
+      openBurstMs: countOf(values["open-burst-ms"], quick ? 20 : 50, 1, 60_000),
+      sequences: countOf(values.sequences, quick ? 2 : 24, 1, 1_000),
+      connections: countOf(values.connections, 64, 1, 10_000),
+      control: switches.control && !quick,
+    };
+  },
+  optionsOf: (settings) => ({
+    ...settings,
+    jobs: settings.jobs.map(({ name }) => name),
+    arms: settings.arms?.map(({ name }) => name) ?? "default",
+  }),
+  measure,
+  reportOf: (results) => markdownOf(buildReport({ load: [results] })),
+});
+if (results !== null && !isAllRight(results)) {
   console.error("Cannot count the run: answers were wrong, see the tables");
   process.exitCode = 1;
 }

@@ -15,9 +15,7 @@ import { percent, whole } from "./report/words.ts";
 
 const USAGE = `usage: bun run bench:profile [options] <job>
 
-The job is one of ${JOBS.filter(({ load }) => load !== "idle")
-  .map(({ name }) => name)
-  .join(", ")}.
+The job is one of ${JOBS.map(({ name }) => name).join(", ")}.
 
   --arm name        one of ${ARMS.map(({ name }) => name).join(", ")} (default: the first arm of the job)
   --ms n            how long (default 5000)

@@ -1,18 +1,13 @@
 // `bun run bench:slow`: a server among clients that are slow on purpose, ours and Bun's own. What happens is in measure/slow.ts, the slow clients in
 // load/slow.ts. Prints Markdown; the raw rounds go to bench/results.
 
-import { parseArgs } from "node:util";
-
 import { armsNamed } from "./measure/arms.ts";
-import { countOf, listOf, openFilesMax } from "./measure/flags.ts";
-import { describeMachine } from "./measure/machine.ts";
-import { saveResults } from "./measure/results.ts";
+import { runBench } from "./measure/command.ts";
+import { connectionsMax, countOf, listOf } from "./measure/flags.ts";
 import { measureSlow, type SlowExtent, type SlowRound } from "./measure/slow.ts";
 import { slowReportOf } from "./measure/slow-report.ts";
 
 const ARMS = ["generator", "bun-serve"];
-/** Descriptors that a process needs beside its connections. */
-const SPARE_FILES = 500;
 
 const USAGE = `usage: bun run bench:slow [options]
 
@@ -31,62 +26,39 @@ interface Settings {
   readonly extent: SlowExtent;
 }
 
-function settingsOf(args: string[]): Settings | null {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: flag,
-      help: flag,
-      arms: text,
-      rounds: text,
-      drips: text,
-      "non-readers": text,
-      "head-ms": text,
-      "write-stall-ms": text,
-      rate: text,
-    },
-  });
-  if (values.help) return null;
-  const { quick } = values;
-  const arms = listOf(values.arms);
-  const unknown = arms.find((arm) => !ARMS.includes(arm));
-  if (unknown !== undefined) throw new RangeError(`Cannot run the arm ${JSON.stringify(unknown)}: it is none of ours`);
-  const connectionsMax = Math.min(10_000, openFilesMax() - SPARE_FILES);
-  return {
-    arms: arms.length === 0 ? ARMS : arms,
-    rounds: countOf(values.rounds, 1, 1, 100),
-    extent: {
-      drips: countOf(values.drips, quick ? 50 : 2_000, 1, connectionsMax >> 1),
-      dripMs: quick ? 200 : 1_000,
-      nonReaders: countOf(values["non-readers"], quick ? 5 : 200, 1, connectionsMax >> 1),
-      headMs: countOf(values["head-ms"], quick ? 3_000 : 12_000, 1_000, 120_000),
-      writeStallMs: countOf(values["write-stall-ms"], quick ? 2_000 : 6_000, 100, 120_000),
-      warmMs: quick ? 100 : 1_500,
-      quietMs: quick ? 300 : 5_000,
-      comingMs: quick ? 200 : 1_000,
-      rate: countOf(values.rate, 500, 1, 5_000),
-      settles: quick ? 1 : 3,
-    },
-  };
-}
-
-function progress(text: string): void {
-  process.stderr.write(`bench: ${text}\n`);
-}
-
-const settings = settingsOf(process.argv.slice(2));
-if (settings === null) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const machine = describeMachine();
-const startedAt = new Date().toISOString();
-const rounds: SlowRound[] = [];
-for (let round = 0; round < settings.rounds; round++) {
-  for (const arm of armsNamed(settings.arms)) rounds.push(await measureSlow(arm, settings.extent, progress));
-}
-const results = { machine, startedAt, extent: settings.extent, rounds };
-await saveResults("slow", startedAt, results);
-console.log(slowReportOf(results));
+await runBench({
+  script: "bench:slow",
+  usage: USAGE,
+  flags: { names: ["arms", "rounds", "drips", "non-readers", "head-ms", "write-stall-ms", "rate"] },
+  settingsOf: ({ quick, values }): Settings => {
+    const arms = listOf(values.arms);
+    const unknown = arms.find((arm) => !ARMS.includes(arm));
+    if (unknown !== undefined)
+      throw new RangeError(`Cannot run the arm ${JSON.stringify(unknown)}: it is none of ours`);
+    const clientsMax = Math.min(10_000, connectionsMax()) >> 1;
+    return {
+      arms: arms.length === 0 ? ARMS : arms,
+      rounds: countOf(values.rounds, 1, 1, 100),
+      extent: {
+        drips: countOf(values.drips, quick ? 50 : 2_000, 1, clientsMax),
+        dripMs: quick ? 200 : 1_000,
+        nonReaders: countOf(values["non-readers"], quick ? 5 : 200, 1, clientsMax),
+        headMs: countOf(values["head-ms"], quick ? 3_000 : 12_000, 1_000, 120_000),
+        writeStallMs: countOf(values["write-stall-ms"], quick ? 2_000 : 6_000, 100, 120_000),
+        warmMs: quick ? 100 : 1_500,
+        quietMs: quick ? 300 : 5_000,
+        comingMs: quick ? 200 : 1_000,
+        rate: countOf(values.rate, 500, 1, 5_000),
+        settles: quick ? 1 : 3,
+      },
+    };
+  },
+  optionsOf: ({ arms, rounds }) => ({ arms, rounds }),
+  measure: async ({ arms, rounds: count, extent }, progress) => {
+    const rounds: SlowRound[] = [];
+    for (let round = 0; round < count; round++)
+      for (const arm of armsNamed(arms)) rounds.push(await measureSlow(arm, extent, progress));
+    return { extent, rounds };
+  },
+  reportOf: slowReportOf,
+});

@@ -3,11 +3,9 @@
 // bench itself costs on top, with a callback that throws the bytes back; the ratio above it is that of the rest. Nothing is asserted. The gate
 // compares two versions of ours in their quiet moments.
 
-import { parseArgs } from "node:util";
-
+import { type Progress, runBench } from "../measure/command.ts";
 import { countOf } from "../measure/flags.ts";
-import { describeMachine } from "../measure/machine.ts";
-import { saveResults } from "../measure/results.ts";
+import { describeSession } from "../measure/session.ts";
 import { type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
 import type { Sample } from "./child.ts";
 import { loadJob, LONE_JOBS } from "./jobs.ts";
@@ -31,13 +29,13 @@ interface Result {
   readonly floorNs: number;
 }
 
-async function measureJob(name: string, restarts: number, extent: LoneExtent): Promise<Result> {
+async function measureJob(name: string, restarts: number, extent: LoneExtent, progress: Progress): Promise<Result> {
   const job = await loadJob(name);
   const arm = (side: SideName): LoneArm => ({ tree: OWN_TREE, job: name, side });
   const other = job.make.twin === null ? "ours" : "twin";
   const measured: LoneRestart[] = [];
   for (let restart = 0; restart < restarts; restart++) {
-    process.stderr.write(`lone: ${name}, restart ${restart + 1} of ${restarts}\n`);
+    progress(`${name}, restart ${restart + 1} of ${restarts}`);
     measured.push(await measureRestart(arm("ours"), arm(other), extent, restart));
   }
   if (job.make.floor === null) return { job, restarts: measured, floorNs: 0 };
@@ -62,27 +60,28 @@ function row({ job, restarts, floorNs }: Result): string {
 const cpuOf = (samples: readonly Sample[]): number[] => samples.map(({ cpuNs }) => cpuNs);
 const interval = ({ low, high }: Estimate): string => `${low.toFixed(3)}-${high.toFixed(3)}`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-    restarts: { type: "string" },
-  },
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
+function tableOf(results: readonly Result[]): string {
+  return [
+    "| job | ours, ns | twin, ns | ours/twin | 95 % | quiet | floor, ns | above it | one operation |",
+    "| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |",
+    ...results.map(row),
+  ].join("\n");
 }
-const restarts = countOf(values.restarts, values.quick ? 1 : 5, 1, 100);
-const machine = describeMachine();
-const startedAt = new Date().toISOString();
-const results: Result[] = [];
-for (const name of positionals.length === 0 ? LONE_JOBS : positionals)
-  results.push(await measureJob(name, restarts, values.quick ? QUICK : FULL));
-const raw = results.map(({ job, ...rest }) => ({ name: job.name, ...rest }));
-await saveResults("lone", startedAt, { machine, startedAt, restarts, quick: values.quick, results: raw });
-console.log(`${startedAt}: ${machine.cpu}, ${machine.cores} cores, Bun ${machine.bun}, load ${machine.load1}\n`);
-console.log("| job | ours, ns | twin, ns | ours/twin | 95 % | quiet | floor, ns | above it | one operation |");
-console.log("| --- | ---: | ---: | ---: | :---: | ---: | ---: | ---: | --- |");
-for (const result of results) console.log(row(result));
+
+await runBench({
+  script: "bench:lone",
+  usage: USAGE,
+  flags: { names: ["restarts"], words: true },
+  settingsOf: ({ quick, values, words }) => ({
+    jobs: words.length === 0 ? LONE_JOBS : words,
+    restarts: countOf(values.restarts, quick ? 1 : 5, 1, 100),
+    quick,
+  }),
+  optionsOf: (settings) => settings,
+  measure: async ({ jobs, restarts, quick }, progress) => {
+    const results: Result[] = [];
+    for (const name of jobs) results.push(await measureJob(name, restarts, quick ? QUICK : FULL, progress));
+    return { results };
+  },
+  reportOf: (session) => `${describeSession(session)}\n\n${tableOf(session.results)}`,
+});

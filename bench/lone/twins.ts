@@ -1,10 +1,10 @@
 // The twins' sides: the async/await of bench/servers on the same sockets. Loaded only by whoever runs one.
 
 import { router } from "../../src/http/index.ts";
-import { answerTo } from "../servers/shared/answers.ts";
 import { AsyncConn } from "../servers/shared/async-conn.ts";
 import { ASYNC_ROUTES } from "../servers/shared/async-handlers.ts";
 import { AsyncHttpConnection } from "../servers/shared/async-http.ts";
+import { answerLinesAsync, echoAsync } from "../servers/shared/async-streams.ts";
 import { CoarseClock } from "../servers/shared/coarse-clock.ts";
 import { GREETING_ROUTE, ROUTES } from "../servers/shared/handlers.ts";
 import { CONNECTIONS, type Side } from "./shared/job.ts";
@@ -13,12 +13,12 @@ import { FakeSocket, type Line } from "./shared/world.ts";
 
 /** The twin of a server of echoes. */
 export function echoTwin(dialogue: Dialogue): Side {
-  return twinSide(dialogue, echo);
+  return twinSide(dialogue, echoAsync);
 }
 
 /** The twin of a server of lines. */
 export function lineTwin(dialogue: Dialogue): Side {
-  return twinSide(dialogue, answerLines);
+  return twinSide(dialogue, answerLinesAsync);
 }
 
 /** The twin of an HTTP server. */
@@ -37,22 +37,4 @@ function twinSide(dialogue: Dialogue, serve: (conn: AsyncConn) => Promise<void>)
     return { socket, data: (chunk) => conn.data(chunk) };
   });
   return sideOf(dialogue, lines, () => {});
-}
-
-async function echo(conn: AsyncConn): Promise<void> {
-  for (;;) {
-    const data = await conn.read();
-    if (data === null) return;
-    const full = conn.write(data);
-    if (full !== undefined) await full;
-  }
-}
-
-async function answerLines(conn: AsyncConn): Promise<void> {
-  for (;;) {
-    const line = await conn.readLine();
-    if (line === null) return;
-    const full = conn.write(`${answerTo(line)}\n`);
-    if (full !== undefined) await full;
-  }
 }

@@ -7,8 +7,8 @@ import type { Ports } from "../servers/shared/flags.ts";
 /** One thing to measure. */
 export interface Job {
   readonly name: string;
-  /** What drives it: requests, echoes, echoes over TLS, lines, or open connections that say nothing. */
-  readonly load: "http" | "echo" | "tls-echo" | "line" | "idle";
+  /** What drives it: requests, echoes, echoes over TLS, or lines. */
+  readonly load: "http" | "echo" | "tls-echo" | "line";
   /** The request, whole; empty where the load is none of requests. */
   readonly request: string;
   /** Further requests, which are sent in turn with the first. */
@@ -166,14 +166,6 @@ export const JOBS: readonly Job[] = [
     arms: PROMISE_ARMS,
     about: "a chain of nine calls with a wait at its bottom: we may lose it",
   }),
-  {
-    ...DEFAULTS,
-    name: "idle",
-    load: "idle",
-    request: "",
-    arms: TWINS,
-    about: "memory of connections that say nothing",
-  },
 ];
 
 /** The jobs called `names`, or all. @throws RangeError for a name that is none. */
@@ -183,7 +175,7 @@ export function jobsNamed(names: readonly string[]): readonly Job[] {
   return names.length === 0 ? JOBS : JOBS.filter((job) => names.includes(job.name));
 }
 
-/** The port that a job's load goes to, 0 when the server does not have its service. An idle connection is one of the echo. */
+/** The port that a job's load goes to, 0 when the server does not have its service. */
 export function portFor({ load }: Job, ports: Ports): number {
   return load === "http" ? ports.http : load === "line" ? ports.line : ports.echo;
 }

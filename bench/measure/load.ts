@@ -10,12 +10,13 @@
 import type { OpenLoopCommand, OpenLoopResult } from "../load/open-loop.ts";
 import type { BurstResult } from "../load/shared/burst.ts";
 import { OpenPool } from "../load/shared/open-pool.ts";
-import type { Saturating, SaturatingResult } from "../load/shared/saturating.ts";
+import { isRight, type Saturating, type SaturatingResult } from "../load/shared/saturating.ts";
 import { runWrk } from "../load/wrk.ts";
 import { type Arm, armNamed } from "./arms.ts";
+import type { Progress } from "./command.ts";
 import type { Job } from "./jobs.ts";
-import type { Machine } from "./machine.ts";
 import { Child, Generator, Server } from "./processes.ts";
+import type { Session } from "./session.ts";
 import { median } from "./statistics.ts";
 
 /** The generators, in the order in which they run. */
@@ -78,19 +79,16 @@ export interface OpenComparison {
 }
 
 /** Everything that one call of bench:load has measured. */
-export interface LoadResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  /** The command line that measured it. */
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
+export interface LoadResults extends Session {
   readonly saturation: readonly SaturationRuns[];
   readonly capacities: readonly Capacity[];
   readonly open: readonly OpenComparison[];
 }
 
-/** Is told what is being done. */
-export type Progress = (text: string) => void;
+/** Whether every answer at saturation was right; the open loop does not get so far with a wrong one. */
+export function isAllRight({ saturation }: LoadResults): boolean {
+  return saturation.every(({ runs }) => runs.every(isRight));
+}
 
 /** Share of the slowest arm's saturation that the open loop offers. */
 export const LOAD_SHARE = 0.5;

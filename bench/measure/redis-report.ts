@@ -1,13 +1,11 @@
 // The table of `bench:redis`, in Markdown: operations a second of CPU time, ours over redis-server's, test by test and all four together.
 
-import type { Machine } from "./machine.ts";
 import { REDIS_TESTS, type RedisBurst, type RedisComparison, type RedisExtent, type RedisTest } from "./redis.ts";
+import { describeSession, type Session } from "./session.ts";
 import { controlHolds, type Estimate, estimate, median, pairRatios } from "./statistics.ts";
 
 /** Everything that one call of the bench has measured. */
-export interface RedisResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
+export interface RedisResults extends Session {
   readonly extent: RedisExtent;
   readonly comparisons: readonly RedisComparison[];
 }
@@ -31,9 +29,10 @@ function costsOf(tests: readonly (readonly RedisBurst[])[]): number[] {
 }
 
 /** The whole report. */
-export function redisReportOf({ machine, startedAt, extent, comparisons }: RedisResults): string {
+export function redisReportOf(results: RedisResults): string {
+  const { extent, comparisons } = results;
   return [
-    `${startedAt}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Bun ${machine.bun}, load ${machine.load1}`,
+    describeSession(results),
     `redis-benchmark -P ${extent.pipelining} -c ${extent.connections} -n ${extent.requests}, ${extent.restarts} restarts`,
     ...comparisons.map((comparison) => (comparison.a === comparison.b ? controlOf(comparison) : tableOf(comparison))),
   ].join("\n\n");

@@ -1,11 +1,8 @@
 // The cache of examples/redis.ts beside redis-server, both driven by redis-benchmark: pairs of bursts in the order A B B A, in fresh processes. What
 // counts is the CPU time of the server an operation, as the kernel has it; redis-benchmark's own rate stands beside it.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { cpuNanoseconds } from "../load/shared/cpu.ts";
+import { pathOf, RedisProcess, redisServer } from "./redis-process.ts";
 
 /** What redis-benchmark calls its tests. */
 export const REDIS_TESTS = ["ping_inline", "ping_mbulk", "set", "get"] as const;
@@ -46,97 +43,21 @@ export interface RedisComparison {
   readonly rounds: readonly RedisRound[];
 }
 
-const ROOT = join(import.meta.dir, "../..");
-const READY_MS_MAX = 15_000;
 /** A burst that takes longer than this hangs. */
 const BURST_MS_MAX = 60_000;
-const PORT_TRIES = 5;
 
-/** Where a Debian package has put a command. @throws Error that names the package. */
-function pathOf(command: "redis-server" | "redis-benchmark", name: string): string {
-  const path = Bun.which(command);
-  if (path === null)
-    throw new Error(
-      `Cannot run ${command}: it is not installed. Install the Debian package ${name}: apt-get install ${name}`,
-    );
-  return path;
+/** Starts the server of an arm. @throws Error when it does not answer. */
+export function startRedisArm(arm: RedisArm): Promise<RedisProcess> {
+  return RedisProcess.start(arm, arm === "redis-server" ? redisServer : example);
 }
 
-/** A running server. */
-export class RedisProcess implements AsyncDisposable {
-  readonly port: number;
-  readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  readonly #folder: string;
-
-  private constructor(child: Bun.Subprocess<"ignore", "pipe", "inherit">, folder: string, port: number) {
-    this.#child = child;
-    this.#folder = folder;
-    this.port = port;
-  }
-
-  static async start(arm: RedisArm): Promise<RedisProcess> {
-    for (let tries = 1; ; tries++) {
-      const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
-      const port = freePort();
-      const child = Bun.spawn(commandOf(arm, port, folder), {
-        cwd: ROOT,
-        env: { ...process.env, NODE_ENV: "production" },
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      const server = new RedisProcess(child, folder, port);
-      if (await isReady(child)) return server;
-      await server[Symbol.asyncDispose]();
-      // Somebody else may have taken the port meanwhile.
-      if (tries === PORT_TRIES) throw new Error(`Cannot start ${arm}: it did not say that it is ready`);
-    }
-  }
-
-  get pid(): number {
-    return this.#child.pid;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
-    rmSync(this.#folder, { recursive: true });
-  }
-}
-
-function commandOf(arm: RedisArm, port: number, folder: string): string[] {
-  if (arm === "millrace") return [process.execPath, "run", join(ROOT, "examples/redis.ts"), "--port", String(port)];
-  const settings = { port, bind: "127.0.0.1", save: "", appendonly: "no", daemonize: "no", dir: folder };
-  return [
-    pathOf("redis-server", "redis-server"),
-    ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
-  ];
-}
-
-/** A port that nobody has at this moment: redis-server cannot be told to take any. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}
-
-async function isReady(child: Bun.Subprocess<"ignore", "pipe", "inherit">): Promise<boolean> {
-  const late = setTimeout(() => child.kill("SIGKILL"), READY_MS_MAX);
-  const decoder = new TextDecoder();
-  let said = "";
-  // The stream is read on: a server that talks must not come to a stop.
-  const reader = child.stdout.getReader();
-  try {
-    while (!/ready/i.test(said)) {
-      const { value, done } = await reader.read();
-      if (done) return false;
-      said += decoder.decode(value, { stream: true });
-    }
-    return true;
-  } finally {
-    clearTimeout(late);
-    reader.releaseLock();
-  }
-}
+const example = (port: number): readonly string[] => [
+  process.execPath,
+  "run",
+  "examples/redis.ts",
+  "--port",
+  String(port),
+];
 
 /** What the tests ask for, and the answers: redis-benchmark itself counts them and stops at an error, but does not look at them. */
 const QUESTIONS =
@@ -210,8 +131,8 @@ export async function compareRedis(
 
 async function runRound(a: RedisArm, b: RedisArm, extent: RedisExtent, restart: number): Promise<RedisRound> {
   const isTurned = restart % 2 === 1;
-  await using first = await RedisProcess.start(isTurned ? b : a);
-  await using second = await RedisProcess.start(isTurned ? a : b);
+  await using first = await startRedisArm(isTurned ? b : a);
+  await using second = await startRedisArm(isTurned ? a : b);
   const sides = isTurned ? { a: second, b: first } : { a: first, b: second };
   for (const server of [first, second]) {
     await checkAnswers(server);

@@ -1,23 +1,18 @@
-// What one call of the bench has measured, and where its raw rounds are left.
+// What `bun run bench` has measured, and where the raw rounds of all benches are left.
 
 import { join } from "node:path";
 
-import type { IdleResult } from "./idle.ts";
-import type { Machine } from "./machine.ts";
 import type { Comparison } from "./rounds.ts";
+import type { Session } from "./session.ts";
 
 /** The folder of all results. */
 export const RESULTS_FOLDER: string = join(import.meta.dir, "..", "results");
 
 /** Everything that one call of `bun run bench` has measured. */
-export interface Results {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  /** The command line that measured it. */
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
+export interface Results extends Session {
   readonly comparisons: readonly Comparison[];
-  readonly idle: readonly IdleResult[];
+  /** Fingerprint of the raw callbacks of that day: see frozen.ts. */
+  readonly frozen?: string;
 }
 
 /** Writes `results` to bench/results as JSON. `kind` goes before the time in the name of the file; empty for the bench of the arms. */

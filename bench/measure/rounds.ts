@@ -44,6 +44,11 @@ export type Pair = readonly [a: Arm, b: Arm];
 
 /** Quiet between two bursts: what the last one left to do is done by then. */
 const PAUSE_MS = 10;
+/** Shares of the warm-up. The generator is cold as well: a first taste for all, so that the first arm's warm-up is not spent on it. */
+const WARM_UPS = [0.25, 1] as const;
+const WARM_SHARES = WARM_UPS[0] + WARM_UPS[1];
+/** One sequence. */
+const SIDES = ["a", "b", "b", "a"] as const;
 
 /** Compares arm `a` with arm `b` at a job. `progress` is told of each restart. */
 export async function compare(
@@ -77,9 +82,20 @@ export async function compareAll(
   }));
 }
 
+/** Seconds until a process serves, about. */
+const START_SECONDS = 0.25;
+
+/** About how many seconds the pairs of one job take: processes that start, warm-ups, bursts. */
+export function secondsOfRounds(pairs: readonly Pair[], { restarts, warmMs, burstMs, sequences }: Extent): number {
+  const processes = orderOf(pairs, 0).length;
+  const warming = processes * (START_SECONDS + (warmMs * WARM_SHARES + 2 * PAUSE_MS) / 1000);
+  const bursts = pairs.length * sequences * SIDES.length;
+  return restarts * (warming + (bursts * (burstMs + PAUSE_MS)) / 1000);
+}
+
 async function runRound(job: Job, pairs: readonly Pair[], extent: Extent, restart: number): Promise<Round[]> {
   await using stack = new AsyncDisposableStack();
-  const generator = stack.use(new Generator(job.load === "idle" ? "echo" : job.load));
+  const generator = stack.use(new Generator(job.load));
   const burst = async (server: Server, ms: number): Promise<BurstResult> => {
     await Bun.sleep(PAUSE_MS);
     return generator.run({
@@ -96,14 +112,13 @@ async function runRound(job: Job, pairs: readonly Pair[], extent: Extent, restar
   const servers = new Map<string, Server>();
   const order = orderOf(pairs, restart);
   for (const { seat, arm } of order) servers.set(seat, stack.use(await Server.start(arm, extent.serverFlags)));
-  // The generator is cold as well: a first taste for all, so that the first arm's warm-up is not spent on it.
-  for (const ms of [extent.warmMs / 4, extent.warmMs])
+  for (const ms of WARM_UPS.map((share) => share * extent.warmMs))
     for (const { seat } of order) await burst(servers.get(seat) as Server, ms);
   const results = pairs.map((): { a: BurstResult[]; b: BurstResult[] } => ({ a: [], b: [] }));
   for (let i = 0; i < extent.sequences; i++) {
     for (const [index, pair] of pairs.entries()) {
       const seats = seatsOf(pair);
-      for (const side of ["a", "b", "b", "a"] as const)
+      for (const side of SIDES)
         results[index]?.[side].push(await burst(servers.get(seats[side]) as Server, extent.burstMs));
     }
   }

@@ -1,14 +1,12 @@
 // The tables of the slow clients' bench, in Markdown, and what is laid down about them.
 
 import type { Fates } from "../load/slow.ts";
-import type { Machine } from "./machine.ts";
+import { describeSession, type Session } from "./session.ts";
 import { LATE_MS_MAX, STALL_SPANS_MAX, type SlowExtent, type SlowRound } from "./slow.ts";
 import { median } from "./statistics.ts";
 
 /** Everything that one call has measured. */
-export interface SlowResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
+export interface SlowResults extends Session {
   readonly extent: SlowExtent;
   readonly rounds: readonly SlowRound[];
 }
@@ -22,11 +20,12 @@ export const P99_RATIO_MAX = 2;
 export const NON_READER_BYTES_MAX = 128 * 1024;
 
 /** The whole report. */
-export function slowReportOf({ machine, startedAt, extent, rounds }: SlowResults): string {
+export function slowReportOf(results: SlowResults): string {
+  const { extent, rounds } = results;
   const arms = [...new Set(rounds.map(({ arm }) => arm))];
   const byArm = arms.map((arm) => rounds.filter((round) => round.arm === arm));
   return [
-    `${startedAt}: ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Bun ${machine.bun}, load ${machine.load1}`,
+    describeSession(results),
     `Slow clients: ${JSON.stringify(extent)}; medians of ${byArm[0]?.length ?? 0} rounds`,
     latencyTable(byArm),
     memoryTable(byArm, extent),

@@ -3,10 +3,10 @@
 // Nothing is asserted: the targets stand beside the figures.
 
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 
-import { describeMachine } from "../measure/machine.ts";
-import { saveResults } from "../measure/results.ts";
+import { type Progress, runBench } from "../measure/command.ts";
+import { countOf } from "../measure/flags.ts";
+import { describeSession } from "../measure/session.ts";
 import { type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
 import type { Timing } from "./child.ts";
 import type { MicroBench, SideName, Size } from "./shared/bench.ts";
@@ -27,10 +27,10 @@ interface Result {
   readonly twin: readonly number[];
 }
 
-async function runBench(bench: MicroBench, pairs: number, size: Size): Promise<Result> {
+async function measureBench(bench: MicroBench, pairs: number, size: Size, progress: Progress): Promise<Result> {
   const results: Record<SideName, number[]> = { ours: [], twin: [] };
   for (let pair = 0; pair < pairs; pair++) {
-    process.stderr.write(`micro: ${bench.name}, pair ${pair + 1} of ${pairs}\n`);
+    progress(`${bench.name}, pair ${pair + 1} of ${pairs}`);
     const order: readonly SideName[] = pair % 2 === 0 ? ["ours", "twin"] : ["twin", "ours"];
     for (const side of order) results[side].push(timeInChild(bench.name, side, size).ns);
   }
@@ -90,26 +90,20 @@ const targetOf = ({ target, targetNs }: MicroBench): string => {
   return parts.filter((part) => part !== "").join(", ");
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-    pairs: { type: "string" },
+await runBench({
+  script: "bench:micro",
+  usage: USAGE,
+  flags: { names: ["pairs"], words: true },
+  settingsOf: ({ quick, values, words }) => ({
+    benches: benchesNamed(words),
+    pairs: countOf(values.pairs, quick ? 1 : 5, 1, 100),
+    size: quick ? ("quick" as const) : ("full" as const),
+  }),
+  optionsOf: ({ benches, pairs, size }) => ({ benches: benches.map(({ name }) => name), pairs, size }),
+  measure: async ({ benches, pairs, size }, progress) => {
+    const results: Result[] = [];
+    for (const bench of benches) results.push(await measureBench(bench, pairs, size, progress));
+    return { results };
   },
+  reportOf: (session) => [describeSession(session), table(session.results), growth(session.results)].join("\n\n"),
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const pairs = Math.min(100, Math.max(1, Number(values.pairs ?? (values.quick ? 1 : 5))));
-const machine = describeMachine();
-const startedAt = new Date().toISOString();
-const results: Result[] = [];
-for (const bench of benchesNamed(positionals))
-  results.push(await runBench(bench, pairs, values.quick ? "quick" : "full"));
-const raw = results.map(({ bench, ours, twin }) => ({ name: bench.name, target: bench.target, ours, twin }));
-await saveResults("micro", startedAt, { machine, startedAt, pairs, quick: values.quick, results: raw });
-console.log(`${startedAt}: ${machine.cpu}, ${machine.cores} cores, Bun ${machine.bun}, load ${machine.load1}\n`);
-console.log(table(results));
-console.log(growth(results));

@@ -31,9 +31,8 @@ export interface Profiled {
   readonly hot: HotFunctions;
 }
 
-/** Profiles an arm at a job; the profile is left in `folder`. @throws Error for a job without a load. */
+/** Profiles an arm at a job; the profile is left in `folder`. @throws Error for an arm that does not serve the job. */
 export async function profileArm(job: Job, arm: Arm, extent: ProfileExtent, folder: string): Promise<Profiled> {
-  if (job.load === "idle") throw new Error(`Cannot profile the job ${job.name}: its connections say nothing`);
   const file = join(folder, NAME);
   const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${NAME}`];
   await using services = await startServices([job]);

@@ -1,22 +1,16 @@
 // The whole report from all results there are: what was measured, in the order in which it should be read, and what is not faster.
 
 import { ARMS } from "../measure/arms.ts";
-import type { Machine } from "../measure/machine.ts";
 import type { LoadResults } from "../measure/load.ts";
+import type { Machine } from "../measure/machine.ts";
 import type { Results } from "../measure/results.ts";
+import type { Session } from "../measure/session.ts";
 import type { ScaleResults } from "../scale/results.ts";
-import {
-  controlSection,
-  controlsOf,
-  cpuRatiosOf,
-  cpuSectionsOf,
-  idleEchoSections,
-  largerWhenIdle,
-  rateRowsOf,
-  slowerAtSaturation,
-} from "./from-arms.ts";
+import { controlSection, controlsOf, cpuRatiosOf, cpuSectionsOf, rateRowsOf, slowerAtSaturation } from "./from-arms.ts";
+import { historySections } from "./from-history.ts";
 import { loadRateRowsOf, p99RatiosOf, percentileSections } from "./from-load.ts";
 import { growthRatiosOf, idleRatiosOf, idleSections, scaleSections, startRatiosOf } from "./from-scale.ts";
+import type { HistoryEntry } from "./history.ts";
 import { type Block, type Ratio, type RatioPlot, type ReportModel, type Section, table, text } from "./model.ts";
 import { notShownBetter } from "./ratio-cells.ts";
 import { rateSection } from "./rates.ts";
@@ -27,21 +21,19 @@ export interface Saved {
   readonly arms: readonly Results[];
   readonly load: readonly LoadResults[];
   readonly scale: readonly ScaleResults[];
+  /** Earlier runs, and the fingerprint of the raw callbacks of now. */
+  readonly history: { readonly entries: readonly HistoryEntry[]; readonly frozen: string };
 }
 
-/** What all kinds of results say of where they come from. */
-interface Session {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
-}
+const NOTHING: Saved = { arms: [], load: [], scale: [], history: { entries: [], frozen: "" } };
 
 /** Brings all results into one report. @throws Error without any results. */
-export function buildReport(saved: Saved): ReportModel {
-  const { arms, load, scale } = saved;
+export function buildReport(given: Partial<Saved>): ReportModel {
+  const saved: Saved = { ...NOTHING, ...given };
+  const { arms, load, scale, history } = saved;
   const sessions: Session[] = [...arms, ...load, ...scale];
-  if (sessions.length === 0) throw new Error("Cannot make a report: there are no results");
+  if (sessions.length === 0 && history.entries.length === 0)
+    throw new Error("Cannot make a report: there are no results");
   const ratios = arms.flatMap(cpuRatiosOf);
   const rates = [...load.flatMap(loadRateRowsOf), ...arms.flatMap(rateRowsOf)];
   const title = "CPU time of a request, millrace over others";
@@ -56,10 +48,9 @@ export function buildReport(saved: Saved): ReportModel {
       ...load.flatMap(percentileSections),
       ...scale.flatMap(scaleSections),
       ...scale.flatMap(idleSections),
-      ...arms.flatMap(idleEchoSections),
       ...(plot === null ? [] : [controlSection(arms.flatMap(controlsOf))]),
-      notFasterSection(saved, ratios),
-      sessionSection(sessions),
+      ...historySections(history.entries, history.frozen),
+      ...(sessions.length === 0 ? [] : [notFasterSection(saved, ratios), sessionSection(sessions)]),
       ...legendSections(saved),
     ],
   };
@@ -104,15 +95,15 @@ function notFasterSection({ arms, load, scale }: Saved, ratios: readonly Ratio[]
     ...notShownBetter(load.flatMap(p99RatiosOf), "later"),
     ...notShownBetter(scale.flatMap(startRatiosOf), "more"),
     ...notShownBetter(scale.flatMap(idleRatiosOf), "more"),
-    ...arms.flatMap(largerWhenIdle),
   ];
   const said: Block = lines.length === 0 ? text("Of what was measured here, nothing.") : { kind: "list", lines };
   return { title: "What is not faster", level: 2, blocks: [said] };
 }
 
 function sessionSection(sessions: readonly Session[]): Section {
-  const rows = sessions.map(({ machine, startedAt, options }) => [
+  const rows = sessions.map(({ machine, startedAt, revision, options }) => [
     startedAt,
+    revision ?? "",
     describe(machine),
     versionsOf(machine),
     machine.load1.toFixed(2),
@@ -120,9 +111,9 @@ function sessionSection(sessions: readonly Session[]): Section {
   ]);
   const commands = [...new Set(sessions.flatMap(({ command }) => command ?? []))];
   const again: Block[] = commands.length === 0 ? [] : [text("To measure it again:"), { kind: "code", lines: commands }];
-  const columns = ["when", "machine", "versions", "load before", "options"];
+  const columns = ["when", "commit", "machine", "versions", "load before", "options"];
   const blocks = [
-    table(columns, "---#-", rows),
+    table(columns, "----#-", rows),
     ...again,
     text("The raw rounds are in the JSON files of these results."),
   ];
@@ -137,10 +128,7 @@ function versionsOf({ packages }: Machine): string {
 
 function legendSections({ arms, load, scale }: Saved): Section[] {
   const names = new Set([
-    ...arms.flatMap(({ comparisons, idle }) => [
-      ...comparisons.flatMap(({ a, b }) => [a, b]),
-      ...idle.map(({ arm }) => arm),
-    ]),
+    ...arms.flatMap(({ comparisons }) => comparisons.flatMap(({ a, b }) => [a, b])),
     ...load.flatMap(({ saturation, open }) => [
       ...saturation.map(({ arm }) => arm),
       ...open.flatMap(({ a, b }) => [a, b]),

@@ -1,12 +1,11 @@
-// From the results of `bun run bench`: ratios of CPU time with their verdicts, rates with how busy each side was, the controls, idle memory.
+// From the results of `bun run bench`: ratios of CPU time with their verdicts, rates with how busy each side was, the controls.
 
 import type { BurstResult } from "../load/shared/burst.ts";
-import type { IdleResult } from "../measure/idle.ts";
 import { type Job, JOBS } from "../measure/jobs.ts";
 import { answersPerSecond, BASELINE_RATIO_MAX, cpuPerAnswer, cpuRatio, rateRatio } from "../measure/ratios.ts";
 import type { Results } from "../measure/results.ts";
 import type { Comparison } from "../measure/rounds.ts";
-import { controlHolds, type Estimate, estimate, median, pairRatios } from "../measure/statistics.ts";
+import { controlHolds, type Estimate, median } from "../measure/statistics.ts";
 import { type Block, type Cell, type Ratio, type Section, table, text } from "./model.ts";
 import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
 import type { RateRow } from "./rates.ts";
@@ -195,33 +194,4 @@ export function controlSection(controls: readonly Control[]): Section {
     level: 2,
     blocks: [meaning, table(["job", "arm", "ratio", "95 %", "verdict"], "--##-", rows), noise],
   };
-}
-
-/** The ratio of the memory of an idle connection, ours over an arm's; `null` for ours. */
-function idleRatio(ours: IdleResult, theirs: IdleResult): Estimate | null {
-  if (ours === theirs || ours.all.length !== theirs.all.length) return null;
-  return estimate(pairRatios(ours.all, theirs.all).map((each) => [each]));
-}
-
-/** Memory of idle connections that have echoed; none when it was not measured. */
-export function idleEchoSections({ idle }: Results): Section[] {
-  const [ours] = idle;
-  if (ours === undefined) return [];
-  const rows = idle.map((result): Cell[] => {
-    const held = idleRatio(ours, result);
-    const ratios = [ratioText(result === ours ? 1 : result.ratio), held === null ? "" : interval(held)];
-    return [result.arm, whole(result.connections), whole(result.bytesEach), ...ratios];
-  });
-  const columns = ["arm", "connections", "resident bytes each", "ours/theirs", "95 %"];
-  return [{ title: "Memory of an idle echo connection", level: 2, blocks: [table(columns, "-####", rows)] }];
-}
-
-/** In which idle memory ours is not the smaller. */
-export function largerWhenIdle({ idle }: Results): string[] {
-  return idle
-    .filter(({ ratio }) => ratio >= 1)
-    .map(
-      ({ arm, ratio: larger }) =>
-        `an idle echo connection keeps ${ratioText(larger)} times the memory of one of ${arm}`,
-    );
 }

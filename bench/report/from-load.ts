@@ -3,9 +3,10 @@
 
 import type { OpenLoopResult } from "../load/open-loop.ts";
 import { quantileOf } from "../load/shared/histogram.ts";
+import { GENERATOR_SHARE_MAX, measuresItself } from "../load/shared/saturation.ts";
 import { isRight } from "../load/shared/saturating.ts";
-import type { LoadResults, OpenComparison } from "../measure/load.ts";
-import { P99_AT_MOST, p99ControlHolds, P99_JOB, p99Ratio } from "../measure/load-report.ts";
+import { type Capacity, LOAD_SHARE, type LoadResults, type OpenComparison, perSecond } from "../measure/load.ts";
+import { cleanP99Ratio, P99_AT_MOST, p99ControlHolds, P99_JOB, p99Ratio } from "../measure/p99.ts";
 import { median } from "../measure/statistics.ts";
 import { type Axis, type Block, type Cell, type LinePlot, type Ratio, type Section, table, text } from "./model.ts";
 import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
@@ -54,17 +55,15 @@ export function p99RatiosOf({ open }: LoadResults): Ratio[] {
 
 function ratioOf(comparison: OpenComparison, open: readonly OpenComparison[]): Ratio {
   const { job, b } = comparison;
-  const estimate = allPairs(comparison);
-  const controls = open.filter((each) => each.job === job && each.a === each.b).map(allPairs);
+  const estimate = p99Ratio(comparison);
+  const controls = open.filter((each) => each.job === job && each.a === each.b).map(p99Ratio);
   const counts = controls.length > 0 && controls.every(p99ControlHolds);
   const atMost = job === P99_JOB ? (P99_AT_MOST[b] ?? null) : null;
   return { job: `${job}, p99`, against: b, estimate, atMost, verdict: verdictOf(estimate, atMost, counts) };
 }
 
-const allPairs = (comparison: OpenComparison): Ratio["estimate"] => p99Ratio(comparison, () => true);
-
 /** A section of percentiles; none when the open loop did not run. */
-export function percentileSections({ open }: LoadResults): Section[] {
+export function percentileSections({ open, capacities }: LoadResults): Section[] {
   if (open.length === 0) return [];
   const reading = text(
     "An open loop sends at an absolute schedule, whatever the answers do, and counts a latency from the time at which its request was due. Percentiles are " +
@@ -77,9 +76,23 @@ export function percentileSections({ open }: LoadResults): Section[] {
       const [{ connections, rate }] = comparisons as [OpenComparison];
       const title = `${job}: open loop, ${whole(rate)} requests/s on ${connections} connections`;
       const byArm = burstsByArm(comparisons);
-      return { title, level: 3, blocks: [plotOf(job, byArm), percentileTable(byArm), ...ratioBlocks(comparisons)] };
+      const offered = capacityNote(capacities.filter((capacity) => capacity.job === job));
+      const blocks = [plotOf(job, byArm), percentileTable(byArm), ...offered, ...ratioBlocks(comparisons)];
+      return { title, level: 3, blocks };
     }),
   ];
+}
+
+/** Where the rate comes from. */
+function capacityNote(capacities: readonly Capacity[]): Block[] {
+  const said = capacities.map((capacity) => {
+    const own = capacity.bursts.filter(({ generatorCpuNs, wallNs }) => measuresItself(generatorCpuNs, wallNs)).length;
+    const share = own * 2 > capacity.bursts.length ? `, generator above ${percent(GENERATOR_SHARE_MAX)} busy` : "";
+    return `${capacity.arm} ${whole(perSecond(capacity))}${share}`;
+  });
+  if (said.length === 0) return [];
+  const most = `${percent(LOAD_SHARE)} of the least that our closed loop (load/http.ts) got`;
+  return [text(`Offered is ${most}, requests/s: ${said.join("; ")}.`)];
 }
 
 /** All bursts of each arm, ours first; a control runs it twice. */
@@ -110,6 +123,7 @@ function percentileTable(byArm: readonly [string, readonly OpenLoopResult[]][]):
       arm,
       ...PERCENTILES.map(({ of: pick }) => of(pick)),
       latency(quantileOf(all, 0.99)),
+      latency(quantileOf(all, 0.999)),
       latency(Math.max(...bursts.map(({ maxUs }) => maxUs))),
       of(({ lagP99Us }) => lagP99Us),
       percent(median(bursts.map(({ busyShare }) => busyShare))),
@@ -121,23 +135,35 @@ function percentileTable(byArm: readonly [string, readonly OpenLoopResult[]][]):
     "arm",
     ...names,
     "p99 of all",
+    "p99.9 of all",
     "max",
     "generator's lag, p99",
     "generator busy",
     "generator saturated",
   ];
-  return table(columns, "-#########", rows);
+  return table(columns, "-##########", rows);
 }
 
 function ratioBlocks(comparisons: readonly OpenComparison[]): Block[] {
-  const rows = comparisons.filter(({ a, b }) => a !== b).map((comparison) => ratioOf(comparison, comparisons));
-  const controls = comparisons.filter(({ a, b }) => a === b);
-  const said = controls.map((control) => text(`A/A control of p99: ${withInterval(allPairs(control))}.`));
+  const rows = comparisons
+    .filter(({ a, b }) => a !== b)
+    .map((comparison) => {
+      const clean = cleanP99Ratio(comparison);
+      return ratioRow(
+        comparison.b,
+        ratioOf(comparison, comparisons),
+        clean === null ? "none" : `${withInterval(clean)}, ${whole(clean.count)} pairs`,
+      );
+    });
+  const controls = comparisons.filter(({ a, b }) => a === b).map(p99Ratio);
+  const said = controls.map((control) => {
+    const verdict = p99ControlHolds(control)
+      ? "the ratios count"
+      : "the ratios do NOT count, for noise or want of pairs";
+    return text(`A/A control of p99: ${withInterval(control)}: ${verdict}.`);
+  });
   const none = text("There was NO control: no ratio of p99 here counts.");
-  const ratios = table(
-    ["p99 against", ...RATIO_COLUMNS],
-    `-${RATIO_NUMBERS}`,
-    rows.map((ratio) => ratioRow(ratio.against, ratio)),
-  );
+  const columns = ["p99 against", ...RATIO_COLUMNS, "where the generator was not saturated"];
+  const ratios = table(columns, `-${RATIO_NUMBERS}#`, rows);
   return [ratios, ...(said.length === 0 ? [none] : said)];
 }

@@ -3,6 +3,7 @@
 
 import type { ScaleResults } from "../scale/results.ts";
 import {
+  type ConnectionsPoint,
   type ConnectionsRow,
   connectionsRows,
   type CrowdRow,
@@ -18,7 +19,7 @@ import type { Estimate } from "../measure/statistics.ts";
 import { type Block, type Cell, type Ratio, type Section, type Series, table, text } from "./model.ts";
 import { RATIO_COLUMNS, RATIO_NUMBERS, ratioRow } from "./ratio-cells.ts";
 import { verdictOf } from "./verdict.ts";
-import { microseconds, percent, whole } from "./words.ts";
+import { microseconds, percent, ratio as ratioText, whole, withInterval } from "./words.ts";
 
 const OURS = "generator";
 /** What the engine itself gives for the same. */
@@ -92,7 +93,7 @@ function connectionSections(results: ScaleResults): Section[] {
     return {
       title: `CPU time by connections: ${name}`,
       level: 3,
-      blocks: [connectionPlot(name, series), connectionTable(own, results)],
+      blocks: [connectionPlot(name, series), connectionTable(own, results), ...partBlocks(own)],
     };
   });
 }
@@ -111,16 +112,50 @@ function connectionTable(rows: readonly ConnectionsRow[], results: ScaleResults)
   const cells = rows.map((row) => {
     const cpu = row.points.map(({ cpuNs }) => microseconds(cpuNs)).join(", ");
     const events = row.points.map(({ eventsPerSecond }) => whole(eventsPerSecond)).join("; ");
-    const busy = row.points.map(({ generatorBusy }) => percent(generatorBusy)).join(", ");
-    return ratioRow(row.arm, growthOf(row, results), cpu, events, busy);
+    return ratioRow(row.arm, growthOf(row, results), cpu, events);
   });
   const counts = (rows[0]?.points ?? []).map(({ connections }) => whole(connections)).join("; ");
   const [, ...others] = RATIO_COLUMNS;
   return table(
-    ["arm", "most/fewest", ...others, `CPU us/event at ${counts}`, "events/s", "generator busy"],
-    `-${RATIO_NUMBERS}###`,
+    ["arm", "most/fewest", ...others, `CPU us/event at ${counts}`, "events/s"],
+    `-${RATIO_NUMBERS}##`,
     cells,
   );
+}
+
+/** Who grows: the kernel's part of the server, what is outside of it, or the generator. */
+function partBlocks(rows: readonly ConnectionsRow[]): Block[] {
+  const growth = (estimate: Estimate | null): string => (estimate === null ? "" : withInterval(estimate));
+  const cells = rows.map((row): Cell[] => {
+    const { points } = row;
+    const [first, last] = [points[0] as ConnectionsPoint, points.at(-1) as ConnectionsPoint];
+    const each = (pick: (point: ConnectionsPoint) => string): string => points.map(pick).join(", ");
+    return [
+      row.arm,
+      growth(row.growthInKernel),
+      growth(row.growthOutside),
+      ratioText(last.generatorNs / first.generatorNs),
+      each(({ kernelNs }) => (kernelNs === null ? "?" : microseconds(kernelNs))),
+      each(({ cpuNs, kernelNs }) => (kernelNs === null ? "?" : microseconds(cpuNs - kernelNs))),
+      each(({ generatorNs }) => microseconds(generatorNs)),
+      each(({ generatorBusy }) => percent(generatorBusy)),
+    ];
+  });
+  const columns = [
+    "who grows, most/fewest",
+    "in the kernel",
+    "outside of it",
+    "generator",
+    "in the kernel, us/event",
+    "outside, us/event",
+    "generator, us/event",
+    "generator busy",
+  ];
+  const reading = text(
+    "The kernel's part of the server's CPU time is sampled at each tick of its clock, all bursts of a restart together, so its growth is less sure " +
+      "than that of the whole. What grows for raw callbacks as well is not the runtime's.",
+  );
+  return [table(columns, "-#######", cells), reading];
 }
 
 function crowdSections(rows: readonly CrowdRow[]): Section[] {
@@ -141,14 +176,25 @@ function crowdSections(rows: readonly CrowdRow[]): Section[] {
     // Too few to be told from noise are no points.
     series: series.filter(({ points }) => points.length > 0),
   };
-  const columns = ["what", "how many", "resident bytes each", "heap bytes each", "begin, ns", "end, CPU ns"];
-  const blocks = [...(plot.series.length === 0 ? [] : [plot]), table(columns, "-#####", cells)];
+  const columns = [
+    "what",
+    "how many",
+    "resident bytes each",
+    "heap bytes each",
+    "begin, ns",
+    "switch, ns",
+    "arm and cancel one more, ns",
+    "end, CPU ns",
+  ];
+  const blocks = [...(plot.series.length === 0 ? [] : [plot]), table(columns, "-#######", cells)];
   return [{ title: "Tasks and timers", level: 3, blocks }];
 }
 
 function crowdCells(name: string, count: number, round: CrowdRow["ours"]): Cell[] {
-  const { residentBytes, heapBytes, beginNs, endNs } = round;
-  const figures = [residentBytes, heapBytes, beginNs, endNs].map((value) => (value === 0 ? "" : whole(value)));
+  const { residentBytes, heapBytes, beginNs, switchNs, armCancelNs, endNs } = round;
+  const figures = [residentBytes, heapBytes, beginNs, switchNs, armCancelNs, endNs].map((value) =>
+    value === 0 ? "" : whole(value),
+  );
   return [name, whole(count), ...figures];
 }
 

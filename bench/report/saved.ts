@@ -22,11 +22,11 @@ export function newestFiles(names: readonly string[]): string[] {
 }
 
 /** Reads files of results. @throws Error naming the file that is none, or that cannot be read. */
-export async function readResults(files: readonly string[]): Promise<Saved> {
+export async function readResults(files: readonly string[]): Promise<Omit<Saved, "history">> {
   const saved = { arms: [] as Results[], load: [] as LoadResults[], scale: [] as ScaleResults[] };
   for (const file of files) {
     const value = await read(file);
-    if (has(value, ["comparisons", "idle"])) saved.arms.push(value as unknown as Results);
+    if (has(value, ["comparisons"]) && !("extent" in value)) saved.arms.push(value as unknown as Results);
     else if (has(value, ["saturation", "open"])) saved.load.push(value as unknown as LoadResults);
     else if (has(value, ["connections", "tasks", "timers", "start"]))
       saved.scale.push(value as unknown as ScaleResults);

@@ -11,8 +11,11 @@ import { getRequest } from "../load/shared/request.ts";
 import type { Arm } from "../measure/arms.ts";
 import { Generator, Server } from "../measure/processes.ts";
 
-/** What is spoken on the connections. */
-export type Wire = "echo" | "http";
+/** What may be spoken on the connections. */
+export const WIRES = ["echo", "http"] as const;
+
+/** One of them. */
+export type Wire = (typeof WIRES)[number];
 
 /** How much is measured. */
 export interface ConnectionsExtent {

@@ -1,19 +1,14 @@
 // What `bun run bench:scale` leaves: the raw rounds of each part, as JSON. A part that was not asked for is an empty list. The rows that a report
 // shows are made of them by rows.ts.
 
-import type { Machine } from "../measure/machine.ts";
+import type { Session } from "../measure/session.ts";
 import type { ConnectionsResult } from "./connections.ts";
 import type { CrowdResult } from "./crowd.ts";
 import type { IdleResult } from "./idle.ts";
 import type { StartRound } from "./start.ts";
 
 /** Everything that one call has measured. */
-export interface ScaleResults {
-  readonly machine: Machine;
-  readonly startedAt: string;
-  /** The command line that measured it. */
-  readonly command?: string;
-  readonly options: Readonly<Record<string, unknown>>;
+export interface ScaleResults extends Session {
   readonly connections: readonly ConnectionsResult[];
   readonly tasks: readonly CrowdResult[];
   readonly timers: readonly CrowdResult[];

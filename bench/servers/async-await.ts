@@ -3,10 +3,10 @@
 // which bench/run.ts reports. With --task the greeting comes from an async function.
 
 import { router } from "../../src/http/index.ts";
-import { answerTo } from "./shared/answers.ts";
-import { type AsyncConn, listenAsync } from "./shared/async-conn.ts";
+import { listenAsync } from "./shared/async-conn.ts";
 import { ASYNC_GREETING_ROUTE, ASYNC_ROUTES, asyncRedisRoute } from "./shared/async-handlers.ts";
 import { AsyncHttpConnection, sweep } from "./shared/async-http.ts";
+import { answerLinesAsync, echoAsync } from "./shared/async-streams.ts";
 import { CoarseClock } from "./shared/coarse-clock.ts";
 import { announce, serverFlags } from "./shared/flags.ts";
 import { GREETING_ROUTE, ROUTES } from "./shared/handlers.ts";
@@ -19,28 +19,10 @@ const handler = router([
   ...(redisPort === undefined ? [] : [asyncRedisRoute(redisPort)]),
 ]);
 
-async function echo(conn: AsyncConn): Promise<void> {
-  for (;;) {
-    const data = await conn.read();
-    if (data === null) return;
-    const full = conn.write(data);
-    if (full !== undefined) await full;
-  }
-}
-
-async function answerLines(conn: AsyncConn): Promise<void> {
-  for (;;) {
-    const line = await conn.readLine();
-    if (line === null) return;
-    const full = conn.write(`${answerTo(line)}\n`);
-    if (full !== undefined) await full;
-  }
-}
-
 const clock = new CoarseClock(({ now }) => {
   for (const { open } of [http, tcp, lines]) sweep(open, now);
 });
 const http = listenAsync(port, (conn) => new AsyncHttpConnection(conn, handler, clock).run());
-const tcp = listenAsync(echoPort, echo);
-const lines = listenAsync(linePort, answerLines);
+const tcp = listenAsync(echoPort, echoAsync);
+const lines = listenAsync(linePort, answerLinesAsync);
 announce({ http: http.port, echo: tcp.port, line: lines.port });

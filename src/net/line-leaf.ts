@@ -1,7 +1,6 @@
 // `conn.readLine()`: a leaf of its own beside those of reading.ts, because line protocols run it for each message; see line-reader.ts.
 
-import type { ConnState } from "./conn-state.ts";
-import { OPEN } from "./conn-state.ts";
+import { type ConnState, OPEN } from "./conn-state.ts";
 import { LineTooLongError, UnexpectedEndError } from "./errors.ts";
 import type { LineReader } from "./line-reader.ts";
 import { ReadingLeaf } from "./reading.ts";

@@ -13,6 +13,7 @@ import { countsOf, mismatchesIn, runWrk } from "../../bench/load/wrk.ts";
 import { armNamed } from "../../bench/measure/arms.ts";
 import { jobsNamed, type Job } from "../../bench/measure/jobs.ts";
 import {
+  isAllRight,
   type LoadExtent,
   type LoadResults,
   type OpenComparison,
@@ -20,7 +21,9 @@ import {
   perSecond,
   saturate,
 } from "../../bench/measure/load.ts";
-import { isAllRight, loadReportOf, loadTables, p99Ratio, verdictOf } from "../../bench/measure/load-report.ts";
+import { cleanP99Ratio, p99Ratio } from "../../bench/measure/p99.ts";
+import { buildReport } from "../../bench/report/build.ts";
+import { markdownOf } from "../../bench/report/markdown.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const TINY: LoadExtent = {
@@ -232,7 +235,7 @@ describe("the arms under load", () => {
   );
 });
 
-describe("loadReportOf", () => {
+describe("the report of loads", () => {
   const burst = (p99Us: number, saturated: OpenLoopResult["saturated"] = null): OpenLoopResult => ({
     answers: 100,
     wrong: 0,
@@ -297,34 +300,32 @@ describe("loadReportOf", () => {
     open: [comparison],
   };
 
+  const reportOf = (more: Partial<LoadResults> = {}): string =>
+    markdownOf(buildReport({ load: [{ ...results, ...more }] }));
+
   test("gives the ratio of neighbouring bursts, of all and of those that can be trusted", () => {
-    const all = p99Ratio(comparison, () => true);
-    const clean = p99Ratio(comparison, (a, b) => a.saturated === null && b.saturated === null);
-    expect([all.count, clean.count]).toEqual([4, 2]);
+    const [all, clean] = [p99Ratio(comparison), cleanP99Ratio(comparison)];
+    expect([all.count, clean?.count]).toEqual([4, 2]);
     expect(all.median).toBeCloseTo(1.175, 10);
-    expect(clean.median).toBeCloseTo(1.125, 10);
+    expect(clean?.median).toBeCloseTo(1.125, 10);
+    const late = (bursts: readonly OpenLoopResult[]): OpenLoopResult[] =>
+      bursts.map((each) => ({ ...each, saturated: "late" }));
+    expect(
+      cleanP99Ratio({ ...comparison, rounds: comparison.rounds.map((round) => ({ ...round, a: late(round.a) })) }),
+    ).toBe(null);
   });
 
   test("names generator and load point in each row and says where a generator was saturated", () => {
-    const report = loadReportOf(results);
+    const report = reportOf();
     expect(report).toContain(
-      "| generator | wrk | closed loop, 64 connections | 50,000 | 100,000 | 10,000 | 50 % | 50 % | 0 |  |",
+      "| http | generator | 50,000 | 100,000 | wrk | closed, 64 connections | 50 % | 50 % | neither |",
     );
-    expect(report).toContain("| 99 % | 0 | the generator was saturated: requests/s are its own |");
-    expect(report).toContain(
-      "| generator | bench/load/open-loop.ts | open loop, 64 connections, 10,000 requests/s | 40 | 50 |",
-    );
-    expect(report).toContain("| generator / raw | 1.175 |");
-    expect(report).toContain("| 1.10 | unsure | 4 | 1.125 (");
+    expect(report).toContain("| 50 % | 99 % | generator |");
+    expect(report).toContain("### http: open loop, 10,000 requests/s on 64 connections");
+    expect(report).toContain("| raw | 1.175 | 1.10 |");
+    expect(report).toContain("(1.100-1.150), 2 pairs |");
     expect(report).toContain("raw 20,000, generator above 90 % busy.");
     expect(report).toContain("1 of 4 |");
-    for (const { head, rows } of loadTables(results)) for (const row of rows) expect(row).toHaveLength(head.length);
-  });
-
-  test("decides a limit only where the whole interval is on one side of it", () => {
-    const verdict = (low: number, high: number): string => verdictOf({ median: 1, low, high, count: 9 }, 1.1);
-    expect([verdict(0.9, 1.1), verdict(0.9, 1.2), verdict(1.11, 1.2)]).toEqual(["holds", "unsure", "does NOT hold"]);
-    expect(verdictOf({ median: 9, low: 9, high: 9, count: 9 }, undefined)).toBe("");
   });
 
   test("says whether the arm against itself lets the ratios count", () => {
@@ -332,7 +333,7 @@ describe("loadReportOf", () => {
       const rounds = [
         { restart: 0, firstStarted: "a", a: [burst(100), burst(100)], b: b.map((p99) => burst(p99)) },
       ] as const;
-      return loadReportOf({ ...results, open: [{ ...comparison, b: "generator", rounds }] });
+      return reportOf({ open: [{ ...comparison, b: "generator", rounds }] });
     };
     expect(control([98, 104])).toContain("the ratios count");
     expect(control([80, 104])).toContain("the ratios do NOT count");

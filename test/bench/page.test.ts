@@ -7,15 +7,23 @@ import { buildReport } from "../../bench/report/build.ts";
 import type { RatioPlot } from "../../bench/report/model.ts";
 import { pageOf, ratioFile } from "../../bench/report/page.ts";
 import { PATIENCE_MS, runCommand, Scratch } from "../clients/support.ts";
-import { ARMS_RESULTS, LOAD_RESULTS, SCALE_RESULTS } from "./sample-results.ts";
+import { ARMS_RESULTS, FROZEN, HISTORY, LOAD_RESULTS, SCALE_RESULTS } from "./sample-results.ts";
 
 setDefaultTimeout(PATIENCE_MS);
 
-const REPORT = buildReport({ arms: [ARMS_RESULTS], load: [LOAD_RESULTS], scale: [SCALE_RESULTS] });
+const REPORT = buildReport({
+  arms: [ARMS_RESULTS],
+  load: [LOAD_RESULTS],
+  scale: [SCALE_RESULTS],
+  history: { entries: HISTORY, frozen: FROZEN },
+});
 const PAGE = pageOf(REPORT);
 
-/** What the sample holds: ratios; three arms at four percentiles; two arms at four counts of connections; tasks, timers and their twins at two. */
-const POINTS = [7, 3 * 4, 2 * 4, 4 * 2];
+/**
+ * What the sample holds: ratios; three arms at four percentiles; two arms at four counts of connections; tasks, timers and their twins at two; two
+ * jobs in the two runs that can be compared.
+ */
+const POINTS = [7, 3 * 4, 2 * 4, 4 * 2, 2 * 2];
 
 /** Something to fetch. */
 const PICTURE = '<img src="http://millrace.invalid/picture">';

@@ -82,10 +82,10 @@ describe("bench:profile", () => {
     },
   );
 
-  test("refuses a job without a load", async () => {
+  test("refuses an arm that does not serve the job", async () => {
     using scratch = folder();
-    const profiled = profileArm(jobsNamed(["idle"])[0] as Job, armNamed("generator"), TINY, scratch.path);
-    await expect(profiled).rejects.toThrow("Cannot profile the job idle: its connections say nothing");
+    const profiled = profileArm(jobsNamed(["line16"])[0] as Job, armNamed("bun-serve"), TINY, scratch.path);
+    await expect(profiled).rejects.toThrow("Cannot profile the arm bun-serve at line16: it does not serve that");
   });
 
   test("prints JavaScript and native code apart, and where the profile is", async () => {

@@ -43,7 +43,7 @@ describe("redisRatio", () => {
 
   test("says in the report whether it is enough", () => {
     const report = (comparisons: RedisComparison[]): string =>
-      redisReportOf({ machine: describeMachine(), startedAt: "now", extent: TINY, comparisons });
+      redisReportOf({ machine: describeMachine(), startedAt: "now", options: {}, extent: TINY, comparisons });
     expect(report([half])).toContain("CPU time: it holds.");
     expect(report([half])).toContain("| all four | 200 | 100 | 0.500 | 0.500-0.500 |");
     const worse = comparison({

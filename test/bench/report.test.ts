@@ -19,9 +19,14 @@ import { controlsHold, countVerdicts, verdictOf } from "../../bench/report/verdi
 import type { ConnectionsResult } from "../../bench/scale/connections.ts";
 import type { ScaleResults } from "../../bench/scale/results.ts";
 import { Program } from "../subprocess.ts";
-import { ARMS_RESULTS, LOAD_RESULTS, SCALE_RESULTS } from "./sample-results.ts";
+import { ARMS_RESULTS, FROZEN, HISTORY, LOAD_RESULTS, SCALE_RESULTS } from "./sample-results.ts";
 
-const ALL: Saved = { arms: [ARMS_RESULTS], load: [LOAD_RESULTS], scale: [SCALE_RESULTS] };
+const ALL: Saved = {
+  arms: [ARMS_RESULTS],
+  load: [LOAD_RESULTS],
+  scale: [SCALE_RESULTS],
+  history: { entries: HISTORY, frozen: FROZEN },
+};
 const estimate = (low: number, high: number): Estimate => ({ median: (low + high) / 2, low, high, count: 10 });
 
 function sectionOf({ sections }: ReportModel, title: string): Section {
@@ -111,15 +116,15 @@ describe("limitOf", () => {
 describe("buildReport", () => {
   const report = buildReport(ALL);
 
-  test("leads with rates, then CPU time, percentiles, scale, idle memory, the control, what is not faster, the machine", () => {
+  test("leads with rates, then CPU time, percentiles, scale, idle memory, the control, history, what is not faster, the machine", () => {
     expect(report.sections.filter(({ level }) => level === 2).map(({ title }) => title)).toEqual([
       "Requests a second",
       "CPU time of a request",
       "Percentiles",
       "Scale",
       "Memory of an idle connection",
-      "Memory of an idle echo connection",
       "The A/A control",
+      "History",
       "What is not faster",
       "Where it was measured",
       "The arms",
@@ -155,6 +160,22 @@ describe("buildReport", () => {
     ]);
   });
 
+  test("says of growth how much of it is the kernel's, what is outside of it, and the generator's", () => {
+    const table = sectionOf(report, "CPU time by connections").blocks.filter(
+      ({ kind }) => kind === "table",
+    )[1] as Table;
+    expect(table.rows[0]).toEqual([
+      "generator",
+      "1.225 (1.225-1.225)",
+      "1.000 (1.000-1.000)",
+      "1.000",
+      "4.00, 4.30, 4.60, 4.90",
+      "1.00, 1.00, 1.00, 1.00",
+      "60.00, 60.00, 60.00, 60.00",
+      "60 %, 60 %, 60 %, 60 %",
+    ]);
+  });
+
   test("lists all that is not shown to be better, and nothing that is", () => {
     expect(linesOf(report, "What is not faster")).toEqual([
       "`browser` against bun-serve: costs more, 1.100 (1.080-1.120) of it",
@@ -167,7 +188,6 @@ describe("buildReport", () => {
       "`millrace-bundled, memory after the start` against bun-serve: more, 1.100 (1.100-1.100) of it",
       "`millrace-compiled, memory after the start` against bun-serve: more, 1.100 (1.100-1.100) of it",
       "`http, an idle connection` against bun-serve: more, 1.100 (1.100-1.100) of it",
-      "an idle echo connection keeps 1.500 times the memory of one of raw",
     ]);
   });
 
@@ -181,9 +201,8 @@ describe("buildReport", () => {
     const slower = {
       ...ARMS_RESULTS,
       comparisons: [{ job: "http", a: "generator", b: "bun-serve", rounds }],
-      idle: [],
     };
-    const lines = linesOf(buildReport({ arms: [slower], load: [], scale: [] }), "What is not faster");
+    const lines = linesOf(buildReport({ arms: [slower] }), "What is not faster");
     expect(lines).toEqual([
       "`http` against bun-serve: fewer requests a second, 0.625 (0.625-0.625) of it, for less CPU time",
     ]);
@@ -209,7 +228,7 @@ describe("buildReport", () => {
 
   test("says of a smoke run that it is one, and judges nothing by it", () => {
     const quick: ScaleResults = { ...SCALE_RESULTS, command: "bun run bench:scale --quick", options: { quick: true } };
-    expect(buildReport({ arms: [], load: [], scale: [quick] }).lead.slice(1)).toEqual([
+    expect(buildReport({ scale: [quick] }).lead.slice(1)).toEqual([
       "Bounds: 8 do not count, of 8.",
       "A smoke run is among these results: NO figure of it counts.",
     ]);
@@ -218,7 +237,7 @@ describe("buildReport", () => {
   test("says what the control means, and that there is none", () => {
     expect(linesOf(report, "The A/A control").at(-1)).toContain("less than 7.0 % is none");
     const uncontrolled = { ...ARMS_RESULTS, comparisons: ARMS_RESULTS.comparisons.slice(0, 1) };
-    const lines = linesOf(buildReport({ arms: [uncontrolled], load: [], scale: [] }), "The A/A control");
+    const lines = linesOf(buildReport({ arms: [uncontrolled] }), "The A/A control");
     expect(lines.at(-1)).toBe("There was NO control: no ratio here counts.");
   });
 
@@ -227,8 +246,7 @@ describe("buildReport", () => {
   });
 
   test("is made of whatever kinds there are, and of none not at all", () => {
-    const titles = (saved: Partial<Saved>): string[] =>
-      buildReport({ arms: [], load: [], scale: [], ...saved }).sections.map(({ title }) => title);
+    const titles = (saved: Partial<Saved>): string[] => buildReport(saved).sections.map(({ title }) => title);
     expect(titles({ load: [LOAD_RESULTS] })).not.toContain("CPU time of a request");
     expect(titles({ scale: [SCALE_RESULTS] })[0]).toBe("Scale");
     expect(() => titles({})).toThrow("Cannot make a report: there are no results");
@@ -283,6 +301,8 @@ describe("bench:report", () => {
     expect(await readResults(files)).toEqual({ arms: [ARMS_RESULTS], load: [LOAD_RESULTS], scale: [SCALE_RESULTS] });
     const other = await write("other", '{"rounds": []}');
     await expect(readResults([other])).rejects.toThrow(`Cannot report on ${other}: it holds no results of`);
+    const cache = await write("cache", JSON.stringify({ ...ARMS_RESULTS, extent: {} }));
+    await expect(readResults([cache])).rejects.toThrow(`Cannot report on ${cache}: it holds no results of`);
     const broken = await write("broken", "{");
     await expect(readResults([broken])).rejects.toThrow(`Cannot report on ${broken}: it is no JSON`);
     await expect(readResults([join(scratch.path, "gone")])).rejects.toThrow("gone: ");
@@ -298,11 +318,11 @@ describe("bench:report", () => {
       page as string,
       "--svg",
       plot as string,
+      "--history",
+      join(scratch.path, "none.jsonl"),
       results as string,
     );
-    expect((await program.rest()).join("\n")).toBe(
-      markdownOf(buildReport({ arms: [ARMS_RESULTS], load: [], scale: [] })),
-    );
+    expect((await program.rest()).join("\n")).toBe(markdownOf(buildReport({ arms: [ARMS_RESULTS] })));
     expect(await program.exitCode()).toBe(0);
     expect(await Bun.file(page as string).text()).toEndWith("</html>\n");
     expect(await Bun.file(plot as string).text()).toStartWith("<svg ");

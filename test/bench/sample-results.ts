@@ -7,9 +7,11 @@ import type { LoadResults, OpenComparison, SaturationRuns } from "../../bench/me
 import type { Machine } from "../../bench/measure/machine.ts";
 import type { Results } from "../../bench/measure/results.ts";
 import type { Comparison } from "../../bench/measure/rounds.ts";
+import type { HistoryEntry } from "../../bench/report/history.ts";
 import type { ConnectionsResult } from "../../bench/scale/connections.ts";
 import type { Crowd, CrowdResult } from "../../bench/scale/crowd.ts";
 import type { ScaleResults } from "../../bench/scale/results.ts";
+import type { Estimate } from "../../bench/measure/statistics.ts";
 import type { StartFigures } from "../../bench/scale/start.ts";
 
 export const MACHINE: Machine = {
@@ -22,12 +24,22 @@ export const MACHINE: Machine = {
   packages: { hono: "4.0.0" },
 };
 
-const WHERE = { machine: MACHINE, startedAt: "2026-01-02T03:04:05.678Z" } as const;
+/** A fingerprint of raw callbacks. */
+export const FROZEN = "0123456789ab";
+
+const WHERE = { machine: MACHINE, startedAt: "2026-01-02T03:04:05.678Z", revision: "abcdef0" } as const;
 const WALL_NS = 1e9;
 
 /** A second in which so many were answered at a cost of `cpuNs` each. */
-function burst(cpuNs: number, answers: number): BurstResult {
-  return { answers, wrong: 0, wallNs: WALL_NS, serverCpuNs: cpuNs * answers, generatorCpuNs: 0.6 * WALL_NS };
+function burst(cpuNs: number, answers: number, kernelNs = 0.8 * cpuNs): BurstResult {
+  return {
+    answers,
+    wrong: 0,
+    wallNs: WALL_NS,
+    serverCpuNs: cpuNs * answers,
+    serverKernelNs: kernelNs * answers,
+    generatorCpuNs: 0.6 * WALL_NS,
+  };
 }
 
 /** A comparison whose pairs have the `ratios` of CPU time, theirs always costing `cpuNs`. */
@@ -64,10 +76,7 @@ export const ARMS_RESULTS: Results = {
     comparison("echo", "generator", "generator", 5_000, around(1.05, 0.02)),
     comparison("echo", "async-await", "raw", 5_000, around(1.1, 0.02)),
   ],
-  idle: [
-    { arm: "generator", connections: 1_000, bytesEach: 6_000, all: [6_000, 6_000], ratio: 0 },
-    { arm: "raw", connections: 1_000, bytesEach: 4_000, all: [4_000, 4_000], ratio: 1.5 },
-  ],
+  frozen: FROZEN,
 };
 
 /** A burst of the open loop: `factor` times what ours takes. */
@@ -134,10 +143,13 @@ export const LOAD_RESULTS: LoadResults = {
   ],
 };
 
-/** Ours grows by 18 % from 10 to 10,000 connections at a fixed rate. */
+/** Ours grows by 18 % from 10 to 10,000 connections at a fixed rate, all of it in the kernel. */
 function growing(arm: string, first: number, last: number): ConnectionsResult {
   const counts = [10, 100, 1_000, 10_000];
-  const bursts = counts.map((_, i) => [burst(first + ((last - first) * i) / 3, 10_000)]);
+  const bursts = counts.map((_, i) => {
+    const cpuNs = first + ((last - first) * i) / 3;
+    return [burst(cpuNs, 10_000, cpuNs - 1_000)];
+  });
   return { wire: "echo", arm, rate: 10_000, counts, rounds: [{ restart: 0, bursts }] };
 }
 
@@ -172,3 +184,25 @@ export const SCALE_RESULTS: ScaleResults = {
   ],
   start: [STARTS, STARTS],
 };
+
+/** A run of a day of January, whose ratios to raw callbacks are `http` and, where that is given, `of-old`. */
+export function historyEntry(day: number, http: number, more: Partial<HistoryEntry> = {}): HistoryEntry {
+  const ratio = (median: number): Estimate => ({ median, low: median - 0.01, high: median + 0.01, count: 20 });
+  return {
+    startedAt: `2026-01-0${day}T03:04:05.678Z`,
+    revision: `abcdef${day}`,
+    bun: "1.4.5",
+    cpu: "a <small> CPU",
+    command: "bun run bench --restarts 5",
+    frozen: FROZEN,
+    ratios: { http: ratio(http), echo: ratio(1), "of-old": ratio(1.2) },
+    ...more,
+  };
+}
+
+/** Three runs, the second one against other raw callbacks. */
+export const HISTORY: readonly HistoryEntry[] = [
+  historyEntry(1, 1.08),
+  historyEntry(2, 0.5, { frozen: "ba9876543210" }),
+  historyEntry(3, 1.02),
+];

@@ -4,22 +4,24 @@ import { describe, expect, test } from "bun:test";
 
 import { BurstDriver, type BurstResult, type LoadConnection } from "../../bench/load/shared/burst.ts";
 import { armNamed } from "../../bench/measure/arms.ts";
+import { buildReport } from "../../bench/report/build.ts";
+import { markdownOf } from "../../bench/report/markdown.ts";
 import { measureSide } from "../../bench/scale/child.ts";
-import { measureConnections } from "../../bench/scale/connections.ts";
+import { type ConnectionsResult, measureConnections } from "../../bench/scale/connections.ts";
 import type { CrowdRound } from "../../bench/scale/crowd.ts";
 import { measureIdle } from "../../bench/scale/idle.ts";
-import { scaleReportOf } from "../../bench/scale/report.ts";
 import { PARTS, partsNamed, type ScaleResults } from "../../bench/scale/results.ts";
 import { connectionsRows, crowdRows, idleRows, startRows } from "../../bench/scale/rows.ts";
 import { measureStart, START_ARMS, type StartFigures, type StartRound } from "../../bench/scale/start.ts";
 
 const silent = (): void => {};
 
-const burst = (serverCpuNs: number): BurstResult => ({
+const burst = (serverCpuNs: number, serverKernelNs: number): BurstResult => ({
   answers: 10,
   wrong: 0,
   wallNs: 1e9,
   serverCpuNs,
+  serverKernelNs,
   generatorCpuNs: 5e8,
 });
 
@@ -60,8 +62,8 @@ const RESULTS: ScaleResults = {
         {
           restart: 0,
           bursts: [
-            [burst(100), burst(200)],
-            [burst(110), burst(240)],
+            [burst(100, 40), burst(200, 70)],
+            [burst(110, 100), burst(240, 138)],
           ],
         },
       ],
@@ -106,13 +108,36 @@ describe("bench:scale's rows", () => {
     expect(startRows([])).toEqual([]);
   });
 
-  test("scaleReportOf shows the parts that were measured and no others", () => {
-    const report = scaleReportOf(RESULTS);
-    expect(report).toContain("| echo | generator | 8,000/s | 15 | 18 | 1.15 (1.10-1.20) |");
-    expect(report).toContain("| 1,000 | twin | 400 | 370 | 300 | 50 | 90 |");
-    expect(report).toContain("| http | bun-serve | 100 | 2,250 | 1.25 (0.50-2.00) | 1.2 |");
-    expect(report).toContain("| bun-serve | 10.0 |  | 5.0 | 10.0 |");
-    expect(report).not.toContain("### timers");
+  test("are shown for the parts that were measured, and no others", () => {
+    const report = markdownOf(buildReport({ scale: [RESULTS] }));
+    expect(report).toContain("| generator | 1.150 | 1.25 | holds | 1.100-1.200 | 0.01, 0.02 | 10; 10 |");
+    expect(report).toContain(
+      "| generator | 1.909 (1.909-1.909) | 0.778 (0.778-0.778) | 1.000 | 0.01, 0.01 | 0.01, 0.01 |",
+    );
+    expect(report).toContain("| async functions | 1,000 | 400 | 370 | 300 | 50 |  | 90 |");
+    expect(report).toContain("| http, bun-serve | 1.250 | 1.20 | not shown to hold | 0.500-2.000 | 2,250 | 1 | 100 |");
+    expect(report).toContain("| bun-serve | 10.0 | 5.0 | 10.0 |");
+    expect(report).not.toContain("| timers |");
+  });
+
+  test("connectionsRows tells the kernel's growth only where it was seen", () => {
+    const [result] = RESULTS.connections as readonly [ConnectionsResult];
+    const withKernel = (serverKernelNs: number | undefined): ConnectionsResult => ({
+      ...result,
+      rounds: result.rounds.map(({ restart, bursts }) => ({
+        restart,
+        bursts: bursts.map((own) =>
+          own.map(({ serverKernelNs: _, ...rest }) =>
+            serverKernelNs === undefined ? rest : { ...rest, serverKernelNs },
+          ),
+        ),
+      })),
+    });
+    const [unknown, none, all] = connectionsRows([withKernel(undefined), withKernel(0), withKernel(1_000)]);
+    expect([unknown?.growthInKernel, unknown?.growthOutside, unknown?.points[0]?.kernelNs]).toEqual([null, null, null]);
+    expect([none?.growthInKernel, none?.growthOutside?.count, none?.points[0]?.kernelNs]).toEqual([null, 1, 0]);
+    // Ticks are coarse: more of them than there was CPU time are all of it.
+    expect([all?.growthInKernel?.count, all?.growthOutside, all?.points[0]?.kernelNs]).toEqual([1, null, 15]);
   });
 
   test("partsNamed gives the parts in their order", () => {

@@ -91,7 +91,7 @@ describe("slowReportOf", () => {
     expect(p99Ratio(rounds)).toBe(1.9);
     expect(bytesEach(rounds, TINY)).toEqual({ drip: 2_000, nonReader: 150_000 });
     const machine = { cpu: "a cpu", cores: 1, memoryGiB: 1, kernel: "1", bun: "1", load1: 0 };
-    const report = slowReportOf({ machine, startedAt: "now", extent: TINY, rounds });
+    const report = slowReportOf({ machine, startedAt: "now", options: {}, extent: TINY, rounds });
     expect(report).toContain("| 1.90 | holds |");
     expect(report).toContain("| 146.5 | does NOT hold |");
     expect(report).toContain("| generator: drips | 12 | 2,500 | 6 | 9 | 2,500 | 3,600 | 408: 9 |");

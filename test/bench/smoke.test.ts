@@ -32,8 +32,8 @@ describe("a comparison", () => {
         expect(cpuRatio(comparison).count).toBe(2);
       }
       const machine = { cpu: "a cpu", cores: 1, memoryGiB: 1, kernel: "1", bun: "1", load1: 0 };
-      const results = { machine, startedAt: "now", options: {}, comparisons, idle: [] };
-      const report = markdownOf(buildReport({ arms: [results], load: [], scale: [] }));
+      const results = { machine, startedAt: "now", options: {}, comparisons };
+      const report = markdownOf(buildReport({ arms: [results] }));
       expect(report).toContain("| async-await |");
       expect(report).toContain("| raw-tls |");
       expect(report).toContain("## The A/A control");

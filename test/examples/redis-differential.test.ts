@@ -2,7 +2,8 @@
 // under a seed. What the two are meant to answer differently (INFO, COMMAND, HELLO's version and id) is not asked for here.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { RedisProcess } from "../../bench/measure/redis.ts";
+import { startRedisArm } from "../../bench/measure/redis.ts";
+import type { RedisProcess } from "../../bench/measure/redis-process.ts";
 import { createPrng } from "../../src/sim/prng.ts";
 import { wholeNumber } from "../environment.ts";
 import { within } from "../subprocess.ts";
@@ -59,8 +60,8 @@ class RawRedis implements Disposable {
 let theirs: RedisProcess;
 let ours: RedisProcess;
 beforeAll(async () => {
-  theirs = await RedisProcess.start("redis-server");
-  ours = await RedisProcess.start("millrace");
+  theirs = await startRedisArm("redis-server");
+  ours = await startRedisArm("millrace");
 });
 afterAll(async () => {
   await theirs[Symbol.asyncDispose]();

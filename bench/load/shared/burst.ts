@@ -3,7 +3,7 @@
 // every connection silent and ends when all answers are in, so that the CPU time read at both ends belongs to exactly the answers counted.
 
 import { RingBuffer } from "../../../src/core/ring-buffer.ts";
-import { cpuNanoseconds } from "./cpu.ts";
+import { cpuNanoseconds, kernelNanoseconds } from "./cpu.ts";
 
 /** What a burst is asked to do. */
 export interface Burst {
@@ -30,6 +30,8 @@ export interface BurstResult {
   readonly wrong: number;
   readonly wallNs: number;
   readonly serverCpuNs: number;
+  /** The kernel's part of it, which is sampled: see cpu.ts. Sums over many bursts tell something, one alone does not. */
+  readonly serverKernelNs?: number;
   /** CPU time of the generator itself in the same window. */
   readonly generatorCpuNs: number;
 }
@@ -65,6 +67,7 @@ export class BurstDriver {
     const { serverPid, ms, rate } = this.#burst;
     const late = setTimeout(() => this.fail(new Error("Cannot end the burst: answers stay out")), ms + ANSWER_MS_MAX);
     const serverCpu = serverPid === 0 ? 0 : cpuNanoseconds(serverPid);
+    const serverKernel = serverPid === 0 ? 0 : kernelNanoseconds(serverPid);
     const ownCpu = process.cpuUsage();
     const begin = Bun.nanoseconds();
     if (rate === 0) for (const connection of this.#connections) this.#send(connection);
@@ -79,6 +82,7 @@ export class BurstDriver {
       wrong: this.#wrong,
       wallNs,
       serverCpuNs: serverPid === 0 ? 0 : cpuNanoseconds(serverPid) - serverCpu,
+      serverKernelNs: serverPid === 0 ? 0 : kernelNanoseconds(serverPid) - serverKernel,
       generatorCpuNs: (user + system) * 1000,
     };
   }
