@@ -6,6 +6,7 @@ import { timeout } from "../../src/concurrency/timeout.ts";
 import { finish, IDLE, Leaf, type Operation, type Steps, suspend } from "../../src/core/operation.ts";
 import type { Wait } from "../../src/core/task.ts";
 import { createDriver, runToEnd } from "./shared/driver.ts";
+import { withTimeout } from "./shared/promise-timeout.ts";
 import { type MicroBench, operationsOf, type Side, type Size } from "./shared/bench.ts";
 
 const DELAY_MS = 30_000;
@@ -54,18 +55,6 @@ function twin(size: Size): Side {
     return sum;
   };
   return { operations, body };
-}
-
-async function withTimeout<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("too late")), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 export const timeoutAtOnce: MicroBench = {

@@ -9,6 +9,7 @@ import { timeout } from "../../src/concurrency/timeout.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import { Timer, type TimerOwner } from "../../src/core/timers.ts";
 import { createDriver, runToEnd } from "./shared/driver.ts";
+import { withTimeout } from "./shared/promise-timeout.ts";
 import { type MicroBench, operationsOf, type Side, type Size } from "./shared/bench.ts";
 
 /** Far enough that none fires while the bench runs. */
@@ -72,19 +73,6 @@ function twinTimeout(size: Size): Side {
     for (let i = 0; i < operations; i++) await withTimeout(DELAY_MS, operation());
   };
   return { operations, body };
-}
-
-/** As it is written by hand: the loser's rejection is nobody's business. */
-async function withTimeout<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("too late")), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 export const timer: MicroBench = {

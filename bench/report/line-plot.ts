@@ -5,7 +5,7 @@ import { drawing, element, escapeText, label, line, marksOf, roundValues, type S
 
 const PLOT_HEIGHT = 220;
 const LEFT = 52;
-const RIGHT = 24;
+const RIGHT = 36;
 const KEY_HEIGHT = 20;
 /** Lines that differ in colour and mark; a further one begins again. */
 const STYLES_MAX = 6;
