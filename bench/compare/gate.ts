@@ -66,7 +66,10 @@ function measure(jobs: readonly GateJob[], trees: Trees, options: GateOptions): 
     [...byName.keys()],
     async ({ job: name, restarts }) => {
       const job = byName.get(name) as GateJob;
-      options.progress(`${name}: ${restarts} more restarts`);
+      const minutes = (performance.now() - options.startedAt) / 60_000;
+      options.progress(
+        `${minutes.toFixed(1)} of at most ${options.minutesMax} minutes: ${name}, ${restarts} more restarts`,
+      );
       return (await job.measure(trees, restarts, "full")).map(job.valueOf);
     },
     () => performance.now(),

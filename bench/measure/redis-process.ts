@@ -16,8 +16,15 @@ const ROOT = join(import.meta.dir, "../..");
 const ATTEMPTS = 5;
 const READY_MS_MAX = 15_000;
 const LOOK_MS = 20;
-/** Runs its arguments as a command that it ends when its own input ends; its first line of output is the process id of that. */
-const GUARD = '"$@" >/dev/null & echo $!; read -r _; kill $!; wait $!';
+/**
+ * Runs its arguments as a command, prints the process id of that, and ends when it does. When its own input ends it ends the command: the background
+ * job sees to that, by another descriptor, because a shell gives its background jobs no input of their own.
+ */
+const GUARD = `exec 3<&0
+"$@" >/dev/null 3<&- & server=$!
+echo $server
+{ read -r _ <&3; kill $server; } >/dev/null 2>&1 &
+wait $server`;
 
 /** Where a Debian package has put a command. @throws Error that names the package. */
 export function pathOf(command: "redis-server" | "redis-benchmark", packageName: string): string {
@@ -73,7 +80,7 @@ export class RedisProcess implements AsyncDisposable {
     if (first.done === true) return false;
     this.#pid = Number(first.value);
     const until = performance.now() + READY_MS_MAX;
-    while (performance.now() < until && isRunning(this.#pid)) {
+    while (performance.now() < until && this.#shell.exitCode === null) {
       try {
         await this.client.connect();
         await this.client.send("PING", []);
@@ -89,14 +96,6 @@ export class RedisProcess implements AsyncDisposable {
     this.client.close();
     await this.#shell.stdin.end();
     await this.#shell.exited;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
   }
 }
 

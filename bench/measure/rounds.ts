@@ -83,7 +83,7 @@ export async function compareAll(
 }
 
 /** Seconds until a process serves, about. */
-const START_SECONDS = 0.25;
+const START_SECONDS = 0.14;
 
 /** About how many seconds the pairs of one job take: processes that start, warm-ups, bursts. */
 export function secondsOfRounds(pairs: readonly Pair[], { restarts, warmMs, burstMs, sequences }: Extent): number {

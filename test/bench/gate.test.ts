@@ -168,6 +168,25 @@ describe("followPlan", () => {
   });
 });
 
+describe("followPlan, when a machine becomes slower", () => {
+  test("breaks off what it has begun rather than pass the deadline by more than two restarts", async () => {
+    let ms = 0;
+    let calls = 0;
+    const standings = await followPlan(
+      ["a"],
+      async ({ restarts: count }) => {
+        // Ten restarts of 100 ms, then ten times as slow.
+        ms += (++calls > 5 ? 1_000 : 100) * count;
+        return spread(count, 0.02, 0.2);
+      },
+      () => ms,
+      4_000,
+    );
+    expect(ms).toBe(3_000);
+    expect(standings).toMatchObject([{ job: "a", restarts: 12, verdict: "unsure" }]);
+  });
+});
+
 describe("verdictOfAll", () => {
   test("fails with any job, and passes with all", () => {
     const of = (...verdicts: Verdict[]): Verdict => verdictOfAll(verdicts.map((verdict) => ({ verdict }) as Standing));

@@ -2,6 +2,8 @@
 // looked at.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+
 import { describeMachine } from "../../bench/measure/machine.ts";
 import {
   compareRedis,
@@ -10,7 +12,9 @@ import {
   type RedisComparison,
   type RedisExtent,
 } from "../../bench/measure/redis.ts";
+import { RedisProcess, redisServer } from "../../bench/measure/redis-process.ts";
 import { redisRatio, redisReportOf } from "../../bench/measure/redis-report.ts";
+import { Program, RawClient } from "../subprocess.ts";
 
 setDefaultTimeout(30_000);
 
@@ -69,4 +73,32 @@ test("compareRedis runs every test on both servers, in pairs, and stops them", a
         expect([requests, serverCpuNs > 0, wallNs > 0]).toEqual([200, true, true]);
     }
   }
+});
+
+describe("a RedisProcess", () => {
+  test("answers once it is started, and is the process whose CPU time is read", async () => {
+    await using server = await RedisProcess.start("redis-server", redisServer);
+    expect(await server.client.send("PING", [])).toBe("PONG");
+    const said = String(await server.client.send("INFO", ["server"]));
+    expect(said).toContain(`process_id:${server.pid}\r\n`);
+  });
+
+  test("ends with the bench that started it, even if that is killed", async () => {
+    const folder = join(import.meta.dir, "../../bench/measure");
+    const program = Program.source(`
+      import { RedisProcess, redisServer } from "${folder}/redis-process.ts";
+      const server = await RedisProcess.start("redis-server", redisServer);
+      console.log(server.port);
+      await new Promise(() => {});
+    `);
+    const port = Number(await program.line());
+    await using client = await RawClient.connect(port);
+    await program[Symbol.asyncDispose]();
+    await client.closed();
+  });
+
+  test("is given up by name when the command does not serve", async () => {
+    const started = RedisProcess.start("a weir", () => ["false"]);
+    await expect(started).rejects.toThrow("Cannot start a weir: it did not answer at 5 ports");
+  });
 });
