@@ -23,12 +23,7 @@ export function drawLines(plot: LinePlot, width: number, className: string): str
     width - RIGHT,
   );
   const heights = points.map(([, y]) => y);
-  const y = scaleOf(
-    plot.y.scale,
-    plot.y.scale === "log" ? heights.flatMap((y) => [y * 0.8, y * 1.25]) : [...heights, Math.max(...heights) * 1.1],
-    bottom,
-    top,
-  );
+  const y = scaleOf(plot.y.scale, heightsOf(plot.y, heights), bottom, top);
   return drawing(
     width,
     bottom + 42,
@@ -39,6 +34,12 @@ export function drawLines(plot: LinePlot, width: number, className: string): str
     ...downOf(plot.x, x, bottom),
     ...plot.series.map((series, i) => seriesOf(series, i % STYLES_MAX, x, y, plot)),
   );
+}
+
+/** What an axis must hold: its marks, where it has some; else a little more than there is. */
+function heightsOf({ marks, scale }: Axis, heights: readonly number[]): readonly number[] {
+  if (marks !== undefined) return [...heights, ...marks.map(({ at }) => at)];
+  return scale === "log" ? heights.flatMap((y) => [y * 0.8, y * 1.25]) : [...heights, Math.max(...heights) * 1.1];
 }
 
 function keysOf(series: readonly Series[], width: number): { markup: string; bottom: number } {

@@ -28,8 +28,12 @@ const SYSTEM_FIELD = 12;
  * exact sum by that, so that only differences over seconds of CPU time tell anything. @throws when there is no such process.
  */
 export function kernelNanoseconds(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = text.slice(text.lastIndexOf(") ") + 2).split(" ");
+  return kernelNanosecondsIn(readFileSync(`/proc/${pid}/stat`, "latin1"));
+}
+
+/** The same from the text of /proc/PID/stat. */
+export function kernelNanosecondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(") ") + 2).split(" ");
   return Number(fields[SYSTEM_FIELD]) * TICK_NS;
 }
 
