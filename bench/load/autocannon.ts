@@ -48,7 +48,10 @@ export function requestOf(text: string): Pick<CannonRun, "method" | "headers" | 
 export async function fire(run: CannonRun): Promise<CannonCounts> {
   const { url, method, body, connections, pipelining, ms } = run;
   const headers = { ...run.headers };
-  const first = await fetch(url, { method, headers, ...(body === "" ? {} : { body: Buffer.from(body, "latin1") }) });
+  const whole = { method, headers, ...(body === "" ? {} : { body: Buffer.from(body, "latin1") }) };
+  const first = await fetch(url, whole).catch((error: Error) => {
+    throw new Error(`Cannot load ${url}: ${error.message}`);
+  });
   const expectBody = await first.text();
   if (!first.ok || expectBody === "") {
     throw new Error(`Cannot load ${url}: the first answer was ${first.status} with ${expectBody.length} characters`);

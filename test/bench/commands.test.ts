@@ -71,6 +71,15 @@ describe("runBench", () => {
   });
 });
 
+describe("bun run load", () => {
+  test("says that nobody answers", async () => {
+    await using program = Program.file("bench/load.ts", "--url", "http://127.0.0.1:1/", "--seconds", "1");
+    expect(await program.rest()).toEqual([]);
+    expect(await program.exitCode()).toBe(2);
+    expect(await program.errors()).toStartWith("Cannot load http://127.0.0.1:1/: ");
+  });
+});
+
 describe("flagsOf", () => {
   test("reads values, switches that are on until they are turned off, and words", () => {
     const names = { names: ["rate"], switches: ["control"], words: true } as const;
