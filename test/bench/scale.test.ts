@@ -1,10 +1,8 @@
 // The scale bench, run small: that every part runs and counts what it claims to count. No figure is looked at.
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 
 import { BurstDriver, type BurstResult, type LoadConnection } from "../../bench/load/shared/burst.ts";
-import { kernelNanoseconds, kernelNanosecondsIn } from "../../bench/load/shared/cpu.ts";
 import { armNamed } from "../../bench/measure/arms.ts";
 import { buildReport } from "../../bench/report/build.ts";
 import { markdownOf } from "../../bench/report/markdown.ts";
@@ -146,24 +144,6 @@ describe("bench:scale's rows", () => {
     expect(partsNamed([])).toBe(PARTS);
     expect(partsNamed(["start", "tasks"])).toEqual(["tasks", "start"]);
     expect(() => partsNamed(["fetch"])).toThrow('Cannot measure the part "fetch": it is none of ours');
-  });
-});
-
-describe("kernelNanoseconds", () => {
-  test("reads what the kernel itself says that a process has spent within it, in hundredths of a second", () => {
-    // So that there is something to read.
-    for (let i = 0; i < 100_000 && process.cpuUsage().system < 50_000; i++) readFileSync("/proc/self/stat");
-    const before = process.cpuUsage().system * 1_000;
-    const read = kernelNanoseconds(process.pid);
-    const after = process.cpuUsage().system * 1_000;
-    expect(read).toBeGreaterThan(before - 10_000_000);
-    expect(read).toBeLessThanOrEqual(after);
-    expect(read).toBeGreaterThan(0);
-  });
-
-  test("takes the field by its place behind the name, whatever brackets and blanks are in that", () => {
-    const fields = Array.from({ length: 40 }, (_, i) => String(i + 100));
-    expect(kernelNanosecondsIn(`7 (a) b (c) S ${fields.join(" ")}\n`)).toBe(111 * 10_000_000);
   });
 });
 
