@@ -3,11 +3,12 @@
 import { Elysia } from "elysia";
 
 import { ADDED_FIELD, BODY_BYTES_MAX, BYTES_TYPE, GREETING, millFor, pageText, READ_FIELD } from "./shared/answers.ts";
-import { announce, serverFlags } from "./shared/flags.ts";
+import { announce, idleTimeoutOf, serverFlags } from "./shared/flags.ts";
 
 const TEXT = "text/plain; charset=utf-8";
 
-const app = new Elysia({ precompile: true, serve: { maxRequestBodySize: BODY_BYTES_MAX } })
+const { port, headMs } = serverFlags();
+const app = new Elysia({ precompile: true, serve: { maxRequestBodySize: BODY_BYTES_MAX, ...idleTimeoutOf(headMs) } })
   .get("/", ({ set }) => {
     set.headers["content-type"] = TEXT;
     return GREETING;
@@ -24,6 +25,6 @@ const app = new Elysia({ precompile: true, serve: { maxRequestBodySize: BODY_BYT
   .post("/echo", ({ body }) => new Response(body as ArrayBuffer, { headers: { "content-type": BYTES_TYPE } }), {
     parse: "arrayBuffer",
   })
-  .listen({ hostname: "127.0.0.1", port: serverFlags().port });
+  .listen({ hostname: "127.0.0.1", port });
 
 announce({ http: app.server?.port ?? 0 });

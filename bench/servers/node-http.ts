@@ -39,4 +39,7 @@ async function echoBody(request: IncomingMessage, response: ServerResponse): Pro
   response.writeHead(200, { ...BYTES, "content-length": body.length }).end(body);
 }
 
-server.listen(serverFlags().port, "127.0.0.1", () => announce({ http: (server.address() as AddressInfo).port }));
+const { port, headMs } = serverFlags();
+// What it waits for the next request, 5 s by itself: a bench may leave its connections alone for longer.
+if (headMs !== undefined) server.keepAliveTimeout = headMs;
+server.listen(port, "127.0.0.1", () => announce({ http: (server.address() as AddressInfo).port }));

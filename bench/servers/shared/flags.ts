@@ -63,6 +63,14 @@ function numberOf(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
+/** Bun counts idle time in ticks of 4 s: with one tick it closes connections in the middle of their work. */
+const IDLE_SECONDS_MIN = 8;
+
+/** What Bun.serve is told of how long it waits for a head, or for the next request; nothing where it is left to it, which is 10 s. */
+export function idleTimeoutOf(headMs: number | undefined): { readonly idleTimeout?: number } {
+  return headMs === undefined ? {} : { idleTimeout: Math.max(IDLE_SECONDS_MIN, Math.ceil(headMs / 1000)) };
+}
+
 /** Where an arm listens; 0 for a service that it does not have. */
 export interface Ports {
   readonly http: number;
