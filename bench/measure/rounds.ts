@@ -89,7 +89,7 @@ const START_SECONDS = 0.14;
 export function secondsOfRounds(pairs: readonly Pair[], { restarts, warmMs, burstMs, sequences }: Extent): number {
   const processes = orderOf(pairs, 0).length;
   const warming = processes * (START_SECONDS + (warmMs * WARM_SHARES + 2 * PAUSE_MS) / 1000);
-  const bursts = pairs.length * sequences * SIDES.length;
+  const bursts = turnsOf(pairs, sequences).length;
   return restarts * (warming + (bursts * (burstMs + PAUSE_MS)) / 1000);
 }
 
@@ -115,12 +115,9 @@ async function runRound(job: Job, pairs: readonly Pair[], extent: Extent, restar
   for (const ms of WARM_UPS.map((share) => share * extent.warmMs))
     for (const { seat } of order) await burst(servers.get(seat) as Server, ms);
   const results = pairs.map((): { a: BurstResult[]; b: BurstResult[] } => ({ a: [], b: [] }));
-  for (let i = 0; i < extent.sequences; i++) {
-    for (const [index, pair] of pairs.entries()) {
-      const seats = seatsOf(pair);
-      for (const side of SIDES)
-        results[index]?.[side].push(await burst(servers.get(seats[side]) as Server, extent.burstMs));
-    }
+  for (const { seat, of } of turnsOf(pairs, extent.sequences)) {
+    const result = await burst(servers.get(seat) as Server, extent.burstMs);
+    if (of !== null) results[of.pair]?.[of.side].push(result);
   }
   return pairs.map((pair, index) => {
     const { a, b } = seatsOf(pair);
@@ -131,6 +128,32 @@ async function runRound(job: Job, pairs: readonly Pair[], extent: Extent, restar
       ...(results[index] as { a: BurstResult[]; b: BurstResult[] }),
     };
   });
+}
+
+/** One burst: of which process, and which side of which pair it counts for; `null` when it only wakes. */
+export interface Turn {
+  readonly seat: string;
+  readonly of: { readonly pair: number; readonly side: "a" | "b" } | null;
+}
+
+/**
+ * All bursts of a restart in their order. A process that others have kept waiting is woken before it counts: its first burst costs more than its
+ * next one, by 7 % in the median of 18 jobs, up to 20 %, and only the first arm, which is in nearly every pair, has nobody to wait for.
+ */
+export function turnsOf(pairs: readonly Pair[], sequences: number): Turn[] {
+  const turns: Turn[] = [];
+  // A pair alone comes from the warm-up.
+  let awake = pairs.length === 1 ? Object.values(seatsOf(pairs[0] as Pair)) : [];
+  for (let i = 0; i < sequences; i++) {
+    for (const [index, pair] of pairs.entries()) {
+      const seats = seatsOf(pair);
+      const both = [seats.a, seats.b];
+      turns.push(...both.filter((seat) => !awake.includes(seat)).map((seat) => ({ seat, of: null })));
+      turns.push(...SIDES.map((side) => ({ seat: seats[side], of: { pair: index, side } })));
+      awake = both;
+    }
+  }
+  return turns;
 }
 
 /** One process of an arm. */

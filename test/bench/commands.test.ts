@@ -6,11 +6,12 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import manifest from "../../package.json" with { type: "json" };
-import { ARMS, armNamed } from "../../bench/measure/arms.ts";
+import { type Arm, ARMS, armNamed } from "../../bench/measure/arms.ts";
 import { flagsOf } from "../../bench/measure/flags.ts";
 import { type Job, JOBS, jobsNamed } from "../../bench/measure/jobs.ts";
 import { FULL_EXTENT, pairsOf, secondsOf } from "../../bench/measure/plan.ts";
 import { RESULTS_FOLDER } from "../../bench/measure/results.ts";
+import { type Pair, turnsOf } from "../../bench/measure/rounds.ts";
 import { Program } from "../subprocess.ts";
 
 setDefaultTimeout(30_000);
@@ -96,6 +97,57 @@ describe("flagsOf", () => {
   test("refuses other flags, and words where there are none", () => {
     expect(() => flagsOf(["--pace", "7"], { names: ["rate"] })).toThrow("Unknown option '--pace'");
     expect(() => flagsOf(["idle"], { names: ["rate"] })).toThrow("Unexpected argument 'idle'");
+  });
+});
+
+describe("turnsOf", () => {
+  const [ours, twin, raw] = ["generator", "async-await", "raw"].map(armNamed) as [Arm, Arm, Arm];
+  const told = (pairs: readonly Pair[], sequences: number): string[] =>
+    turnsOf(pairs, sequences).map(({ seat, of }) => (of === null ? `(${seat})` : `${seat} ${of.pair}${of.side},`));
+
+  test("wakes whom the others have kept waiting, in each sequence, and then has them count in the order A B B A", () => {
+    const first = "(generator) (raw) generator 0a, raw 0b, raw 0b, generator 0a,";
+    const control = "(generator again) generator 1a, generator again 1b, generator again 1b, generator 1a,";
+    expect(
+      told(
+        [
+          [ours, raw],
+          [ours, ours],
+        ],
+        1,
+      ).join(" "),
+    ).toBe(`${first} ${control}`);
+    const baseline = "(async-await) async-await 1a, raw 1b, raw 1b, async-await 1a,";
+    const again = "(generator) generator 0a, raw 0b, raw 0b, generator 0a,";
+    expect(
+      told(
+        [
+          [ours, raw],
+          [twin, raw],
+        ],
+        2,
+      ).join(" "),
+    ).toBe(`${first} ${baseline} ${again} ${baseline}`);
+  });
+
+  test("has nobody wait for more than three bursts of others before one of its own counts, however many pairs there are", () => {
+    const turns = turnsOf(
+      [
+        [ours, twin],
+        [ours, raw],
+        [twin, raw],
+        [ours, ours],
+      ],
+      3,
+    );
+    for (const [i, { seat, of }] of turns.entries()) {
+      const since = turns.slice(0, i).findLastIndex((turn) => turn.seat === seat);
+      if (of !== null) expect(i - since).toBeLessThanOrEqual(4);
+    }
+  });
+
+  test("wakes nobody where there is one pair, which nobody keeps waiting", () => {
+    expect(told([[ours, raw]], 2).filter((turn) => turn.startsWith("("))).toEqual([]);
   });
 });
 
