@@ -9,7 +9,7 @@ import { type Extent, type Pair, secondsOfRounds } from "./rounds.ts";
 export const FULL_EXTENT: Extent = {
   restarts: 2,
   warmMs: 400,
-  burstMs: 40,
+  burstMs: 35,
   sequences: 3,
   connections: 64,
   rate: 0,

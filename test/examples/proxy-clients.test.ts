@@ -8,7 +8,7 @@ import { copyFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { RedisProcess } from "../../bench/measure/redis.ts";
+import { RedisProcess, redisServer } from "../../bench/measure/redis-process.ts";
 import { connect, run } from "../../src/index.ts";
 import { PATIENCE_MS, printed, runCommand, Scratch, sha256 } from "../clients/support.ts";
 import { pem, pemPath } from "../fixtures/tls/certificates.ts";
@@ -78,7 +78,7 @@ describe.each(WAYS)("a Redis session %s", (_way, isTls) => {
   let behind: RedisProcess;
   let carrier: Example;
   beforeAll(async () => {
-    behind = await RedisProcess.start("redis-server");
+    behind = await RedisProcess.start("redis-server", redisServer);
     carrier = await proxyTo(behind.port, ...(isTls ? TLS_FLAGS : []));
   });
   afterAll(async () => {
