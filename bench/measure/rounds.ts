@@ -1,4 +1,4 @@
-// Paired rounds. All arms of a job run side by side in fresh processes, are warmed, then take turns in bursts: for each pair A B B A, so that
+// Paired rounds. All arms of a job run side by side in fresh processes, are warmed, then take turns in bursts: for each pair A B B A, or B A A B, so that
 // neither a drift of the machine nor who came first favours one of them, and the next pair. Short bursts and many turns, because the
 // machine changes its speed within a second. In which order arms are started and warmed changes from restart to restart.
 
@@ -47,8 +47,9 @@ const PAUSE_MS = 10;
 /** Shares of the warm-up. The generator is cold as well: a first taste for all, so that the first arm's warm-up is not spent on it. */
 const WARM_UPS = [0.25, 1] as const;
 const WARM_SHARES = WARM_UPS[0] + WARM_UPS[1];
-/** One sequence. */
+/** One sequence, and the one behind a burst that woke `b`: in both either side waits once for two bursts of the other and once for none. */
 const SIDES = ["a", "b", "b", "a"] as const;
+const SIDES_WOKEN = ["b", "a", "a", "b"] as const;
 
 /** Compares arm `a` with arm `b` at a job. `progress` is told of each restart. */
 export async function compare(
@@ -149,7 +150,9 @@ export function turnsOf(pairs: readonly Pair[], sequences: number): Turn[] {
       const seats = seatsOf(pair);
       const both = [seats.a, seats.b];
       turns.push(...both.filter((seat) => !awake.includes(seat)).map((seat) => ({ seat, of: null })));
-      turns.push(...SIDES.map((side) => ({ seat: seats[side], of: { pair: index, side } })));
+      turns.push(
+        ...(pairs.length === 1 ? SIDES : SIDES_WOKEN).map((side) => ({ seat: seats[side], of: { pair: index, side } })),
+      );
       awake = both;
     }
   }

@@ -105,9 +105,9 @@ describe("turnsOf", () => {
   const told = (pairs: readonly Pair[], sequences: number): string[] =>
     turnsOf(pairs, sequences).map(({ seat, of }) => (of === null ? `(${seat})` : `${seat} ${of.pair}${of.side},`));
 
-  test("wakes whom the others have kept waiting, in each sequence, and then has them count in the order A B B A", () => {
-    const first = "(generator) (raw) generator 0a, raw 0b, raw 0b, generator 0a,";
-    const control = "(generator again) generator 1a, generator again 1b, generator again 1b, generator 1a,";
+  test("wakes whom the others have kept waiting, in each sequence, and then has them count in the order B A A B", () => {
+    const first = "(generator) (raw) raw 0b, generator 0a, generator 0a, raw 0b,";
+    const control = "(generator again) generator again 1b, generator 1a, generator 1a, generator again 1b,";
     expect(
       told(
         [
@@ -117,8 +117,8 @@ describe("turnsOf", () => {
         1,
       ).join(" "),
     ).toBe(`${first} ${control}`);
-    const baseline = "(async-await) async-await 1a, raw 1b, raw 1b, async-await 1a,";
-    const again = "(generator) generator 0a, raw 0b, raw 0b, generator 0a,";
+    const baseline = "(async-await) raw 1b, async-await 1a, async-await 1a, raw 1b,";
+    const again = "(generator) raw 0b, generator 0a, generator 0a, raw 0b,";
     expect(
       told(
         [
