@@ -124,9 +124,6 @@ export const FIELD_SECTIONS_KEPT_MAX: number = 64;
 /** Bytes of a field section at most to be kept: a browser's with its cookies. All of them together take 128 KiB. */
 export const FIELD_SECTION_BYTES_KEPT_MAX: number = 2 * 1024;
 
-/** Bytes of a body for which room is made when its first piece comes, as its length says: what a client that sends no more can make us set aside. */
-export const BODY_BYTES_AHEAD_MAX: number = 1024 * 1024;
-
 /** Request targets that a process keeps as text to know them again, up to 40 characters each: a power of two. */
 export const TARGETS_KEPT_MAX: number = 512;
 
