@@ -361,12 +361,15 @@ export class Scheduler implements Kernel, HostClient {
       detach(task);
       parent.childExited(task);
     }
-    if (task.rare !== null) {
-      settle(task);
-      if (ending === RETURNED) this.returned(task, task);
-      else if (ending === FAILED) this.threw(task, task, outcome);
-    }
+    if (task.rare !== null) this.rareExited(task, outcome);
     this.instrument?.taskExited?.(task);
+  }
+
+  /** What is due for few tasks only: those with a promise, or into which a cancel was thrown. */
+  private rareExited(task: Task, outcome: unknown): void {
+    settle(task);
+    if (task.state === RETURNED) this.returned(task, task);
+    else if (task.state === FAILED) this.threw(task, task, outcome);
   }
 
   private rootExited(root: Task): void {
