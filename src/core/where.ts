@@ -59,8 +59,8 @@ function isLeafFrame(line: string): boolean {
   return /^(probed|next|throw)\b/.test(line) || OWN_FILE.test(line) || OWN_FUNCTION.test(line);
 }
 
-/** What resumes a task: its own frames end there. */
-const STEP_FRAME = /\bat (probe \(.*\bcore\/where|resume \(.*\bcore\/scheduler)\.ts:/;
+/** What resumes a task: its own frames end there. Functions of a bundled program may have other names than here; methods and files have not. */
+const STEP_FRAME = /\bcore\/where\.ts:|\bat resume \(.*\bcore\/scheduler\.ts:/;
 
 const OWN_FILE = /\bcore\/(operation|run|scheduler|cancel-watch)\.ts:|node:async_hooks/;
 const OWN_FUNCTION =
