@@ -1,6 +1,7 @@
 // Exact counts on the simulated network: what a message costs in kernel writes, task resumes and timer operations.
 
 import { describe, expect, test } from "bun:test";
+import { STEP_BYTES } from "../../src/config.ts";
 import type { Steps } from "../../src/core/operation.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { echo, Mill, socketOf } from "./kit.ts";
@@ -201,5 +202,22 @@ describe("a read", () => {
     expect(socketOf(conn).statistics.bytesRead).toBe(3_000_000);
     expect(socketOf(conn).statistics.pauses).toBe(0);
     await stop();
+  });
+
+  test("an answer that uses up the bytes of a step is followed by the wait for the next request in the same step", async () => {
+    const mill = new Mill({ sendBufferBytes: [1_000_000, 1_000_000], receiveBufferBytes: 1_000_000 });
+    const { task } = mill.serve(function* (conn) {
+      while ((yield* conn.read()) !== null) yield* conn.write(new Uint8Array(2 * STEP_BYTES));
+    });
+    const peer = mill.peer();
+    mill.pass(10);
+    const { steps } = mill.scheduler;
+    for (let asked = 0; asked < 10; asked++) {
+      peer.send(new Uint8Array(1));
+      mill.pass(10);
+    }
+    expect(peer.received.length).toBe(20 * STEP_BYTES);
+    expect(mill.scheduler.steps - steps).toBe(10);
+    await mill.finish(task);
   });
 });
