@@ -16,6 +16,7 @@ import { type Arm, armNamed } from "./arms.ts";
 import type { Progress } from "./command.ts";
 import type { Job } from "./jobs.ts";
 import { Child, Generator, Server } from "./processes.ts";
+import type { Comparison, Round } from "./rounds.ts";
 import type { Session } from "./session.ts";
 import { median } from "./statistics.ts";
 
@@ -59,23 +60,11 @@ export interface Capacity {
   readonly bursts: readonly BurstResult[];
 }
 
-/** The bursts of one restart, those of equal index being a pair. */
-export interface OpenRound {
-  readonly restart: number;
-  readonly firstStarted: "a" | "b";
-  readonly a: readonly OpenLoopResult[];
-  readonly b: readonly OpenLoopResult[];
-}
-
 /** Two arms at the same offered rate. */
-export interface OpenComparison {
-  readonly job: string;
-  readonly a: string;
-  readonly b: string;
+export interface OpenComparison extends Comparison<OpenLoopResult> {
   readonly connections: number;
   /** Requests a second offered to each. */
   readonly rate: number;
-  readonly rounds: readonly OpenRound[];
 }
 
 /** Everything that one call of bench:load has measured. */
@@ -214,7 +203,7 @@ async function compareOpen(
   extent: LoadExtent,
   progress: Progress,
 ): Promise<OpenComparison> {
-  const rounds: OpenRound[] = [];
+  const rounds: Round<OpenLoopResult>[] = [];
   for (let restart = 0; restart < extent.restarts; restart++) {
     const at = `${rate} requests/s, restart ${restart + 1} of ${extent.restarts}`;
     progress(`${job.name}: ${a.name} against ${b.name} in the open loop at ${at}`);
@@ -230,7 +219,7 @@ async function openRound(
   rate: number,
   extent: LoadExtent,
   restart: number,
-): Promise<OpenRound> {
+): Promise<Round<OpenLoopResult>> {
   const { openBurstMs, sequences, warmMs } = extent;
   const connections = connectionsOf(job, extent);
   await using generator = new Child("load/open-loop.ts", ["--commands"]);

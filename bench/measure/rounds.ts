@@ -23,20 +23,20 @@ export interface Extent {
 }
 
 /** The bursts of one restart, those of equal index being a pair. */
-export interface Round {
+export interface Round<Result = BurstResult> {
   readonly restart: number;
   readonly firstStarted: "a" | "b";
-  readonly a: readonly BurstResult[];
-  readonly b: readonly BurstResult[];
+  readonly a: readonly Result[];
+  readonly b: readonly Result[];
 }
 
 /** Two arms compared at a job. */
-export interface Comparison {
+export interface Comparison<Result = BurstResult> {
   /** The name of the job. */
   readonly job: string;
   readonly a: string;
   readonly b: string;
-  readonly rounds: readonly Round[];
+  readonly rounds: readonly Round<Result>[];
 }
 
 /** Two arms to be held against each other: twice the same is the A/A control, of two processes. */

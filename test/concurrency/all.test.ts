@@ -7,16 +7,14 @@ import { channel } from "../../src/concurrency/channel.ts";
 import { checkpoint } from "../../src/concurrency/checkpoint.ts";
 import { race } from "../../src/concurrency/race.ts";
 import { scope } from "../../src/concurrency/scope.ts";
-import { shield } from "../../src/concurrency/shield.ts";
 import { suppressedErrors } from "../../src/concurrency/suppressed.ts";
 import { moveOnAfter, timeout } from "../../src/concurrency/timeout.ts";
 import { DeadlockError, ProtocolError, TaskCancelledError } from "../../src/core/errors.ts";
 import { finish, Leaf, type Operation, suspend } from "../../src/core/operation.ts";
-import { now } from "../../src/core/run.ts";
 import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Task, Wait } from "../../src/core/task.ts";
 import { simulate, Simulation } from "../../src/sim/simulate.ts";
-import { Gate, Hand, messageOf, ready, rejection, turns } from "../core/kit.ts";
+import { endingLate, Gate, Hand, messageOf, ready, rejection, turns } from "../core/kit.ts";
 
 test("all gives the values in the places of the operations, whatever their order in time", async () => {
   const sim = new Simulation();
@@ -87,21 +85,7 @@ test("all feels the error of a leaf at once, unparks the other leaves and joins 
   const [left, right] = [new Gate<number>(), new Gate<number>()];
   const failing = new FailingLeaf();
   const log: string[] = [];
-  const task = sim.start(() =>
-    all([
-      left.take(),
-      failing as Operation<never>,
-      right.take(),
-      function* () {
-        try {
-          yield* sleepForever();
-        } finally {
-          yield* shield(sleep(10), 20);
-          log.push(`child over at ${now()}`);
-        }
-      },
-    ]),
-  );
+  const task = sim.start(() => all([left.take(), failing as Operation<never>, right.take(), () => endingLate(log)]));
   turns(sim);
   failing.wake();
   await sim.settle();
@@ -155,20 +139,7 @@ test("all that is cancelled from outside unparks, joins and passes the cancel on
   const sim = new Simulation();
   const gate = new Gate<number>();
   const log: string[] = [];
-  const task = sim.start(() =>
-    all([
-      gate.take(),
-      function* () {
-        try {
-          yield* sleepForever();
-        } finally {
-          yield* shield(sleep(10), 20);
-          log.push(`child over at ${now()}`);
-        }
-      },
-      ready(1),
-    ]),
-  );
+  const task = sim.start(() => all([gate.take(), () => endingLate(log), ready(1)]));
   turns(sim);
   task.cancel();
   await sim.settle();

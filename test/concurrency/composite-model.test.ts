@@ -267,32 +267,27 @@ test("race of sends, receives and permits loses no item and no permit, and sends
   });
 });
 
-test("race of leaves loses no item and doubles none under random schedules and cancels", async () => {
+/** Plays worlds of all sizes, of leaves alone or of anything. */
+async function playedOften(leavesOnly: boolean): Promise<void> {
   await fc.assert(
     fc.asyncProperty(
       seeds,
       fc.integer({ min: 1, max: 5 }),
       fc.integer({ min: 1, max: 12 }),
       async (seed, workers, rounds) => {
-        await played(seed, true, workers, rounds);
+        await played(seed, leavesOnly, workers, rounds);
       },
     ),
     { numRuns: 300 },
   );
+}
+
+test("race of leaves loses no item and doubles none under random schedules and cancels", async () => {
+  await playedOften(true);
 });
 
 test("all and race of anything join their children and lose no error under random schedules and cancels", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      seeds,
-      fc.integer({ min: 1, max: 5 }),
-      fc.integer({ min: 1, max: 12 }),
-      async (seed, workers, rounds) => {
-        await played(seed, false, workers, rounds);
-      },
-    ),
-    { numRuns: 300 },
-  );
+  await playedOften(false);
 });
 
 test("all and race are deterministic: the same seed takes the same steps to the same end", async () => {

@@ -17,7 +17,7 @@ import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Task } from "../../src/core/task.ts";
 import { whereIsTask } from "../../src/core/where.ts";
 import { simulate, Simulation } from "../../src/sim/simulate.ts";
-import { Gate, Hand, messageOf, ready, rejection, turns } from "../core/kit.ts";
+import { endingLate, Gate, Hand, messageOf, ready, rejection, turns } from "../core/kit.ts";
 
 test("race gives the name and the value of the leaf that is woken first, and unparks the others", async () => {
   const sim = new Simulation();
@@ -170,14 +170,7 @@ test("race that is cancelled from outside unparks its leaves, joins its children
   const task = sim.start(() =>
     race({
       leaf: gate.take(),
-      *child() {
-        try {
-          yield* sleepForever();
-        } finally {
-          yield* shield(sleep(10), 20);
-          log.push(`child over at ${now()}`);
-        }
-      },
+      child: () => endingLate(log),
     }),
   );
   turns(sim);

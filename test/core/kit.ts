@@ -1,7 +1,10 @@
 // What the kernel's tests share: leaves that finish at once, a gate that a test opens by hand, and ways to look at failures. Nothing here
 // waits for real time.
 
-import { finish, Leaf, type Operation, suspend } from "../../src/core/operation.ts";
+import { shield } from "../../src/concurrency/shield.ts";
+import { finish, Leaf, type Operation, type Steps, suspend } from "../../src/core/operation.ts";
+import { now } from "../../src/core/run.ts";
+import { sleep, sleepForever } from "../../src/core/sleep.ts";
 import type { Task, Wait } from "../../src/core/task.ts";
 import type { Simulation } from "../../src/sim/simulate.ts";
 
@@ -28,6 +31,16 @@ class ReadyLeaf<T> extends Leaf<T> {
 /** Gives `value` without suspending. */
 export function ready<T>(value: T): Operation<T> {
   return new ReadyLeaf(value);
+}
+
+/** A child that only a cancel ends; it takes 10 ms to clean up, and notes in `log` when it has. */
+export function* endingLate(log: string[]): Steps<never> {
+  try {
+    return yield* sleepForever();
+  } finally {
+    yield* shield(sleep(10), 20);
+    log.push(`child over at ${now()}`);
+  }
 }
 
 /** A mailbox with one receiver at a time: a test gives, a task takes. An item stays until it is handed to a parked receiver. */
